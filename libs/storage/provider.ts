@@ -1,0 +1,112 @@
+/**
+ * What Tessera asks of a place that keeps bytes. A provider sees opaque blobs under random
+ * names and never a key: this library cannot import the crypto one.
+ *
+ * Every method says what holds when it has returned, and which errors it throws; what providers
+ * differ in is data (`traits`), so that no caller ever asks which provider it speaks to.
+ */
+export interface StorageProvider {
+  readonly traits: Traits;
+
+  /**
+   * Stores a new blob. When it returns, the bytes are durable at the provider under `name`, whole,
+   * and the proof says how that is known. Repeating a put with the same name and the same bytes is
+   * harmless. A put that throws may have left nothing, or the whole blob, or (never visible under
+   * `name`) a part of it; `delete` removes whichever it was.
+   * Throws ConnectionFull, Throttled, ConnectionAway, AccessRefused, BlobMismatch (other bytes lie there).
+   */
+  put(name: BlobName, body: BlobBody, options?: CallOptions): Promise<PutProof>;
+
+  /**
+   * The bytes `[offset, offset + length)` of a blob, fetched as the reader asks for them: nothing
+   * is read ahead beyond one piece. Ends exactly after `length` bytes, or throws: BlobMissing before
+   * the first byte, BlobTruncated when the blob ends early.
+   */
+  get(name: BlobName, range: ByteRange, options?: GetOptions): AsyncIterable<Buffer>;
+
+  /** What lies under the name, or null. Never concludes absence from a stale listing. */
+  stat(name: BlobName, options?: CallOptions): Promise<BlobStat | null>;
+
+  /** Afterwards nothing lies under the name, nor in the provider's trash where it can be helped. Absent is fine. */
+  delete(name: BlobName, options?: CallOptions): Promise<void>;
+
+  /** Pages of everything in our folder but the marker, in any order. Anything there that is not a blob of ours has `foreign: true`. */
+  list(cursor?: string, options?: CallOptions): Promise<BlobListing>;
+
+  /** Room as the provider tells it, or null where it does not. */
+  space(options?: CallOptions): Promise<Space | null>;
+
+  /** The sealed marker of our folder, or null when there is none (a new or a wiped place). */
+  readMarker(options?: CallOptions): Promise<Buffer | null>;
+  /** Replaces the marker, atomically and durably. Makes the folder when it is not there. */
+  writeMarker(marker: Buffer, options?: CallOptions): Promise<void>;
+
+  /** Lets go of sockets and handles. No call may follow. */
+  close(): Promise<void>;
+}
+
+/** 26 characters of lower-case base32 (130 random bits): the same alphabet serves every provider, case-blind ones too. */
+export type BlobName = string & { readonly __blobName: unique symbol };
+
+/** Bytes that can be read more than once, so that a wrapper may retry. `pieces` starts afresh at each call. */
+export interface BlobBody {
+  readonly length: number;
+  pieces(): Iterable<Buffer> | AsyncIterable<Buffer>;
+}
+
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface GetOptions extends CallOptions {
+  /** The most a reader wants in hand at once; pieces are this long but for the last. A provider that streams may give smaller ones. */
+  readonly pieceLength?: number;
+}
+
+export interface PutProof {
+  /** `fsync`: flushed to a disk of ours. `checksum`: the provider's own hash matched. `looked`: found by id with its length afterwards. */
+  readonly kind: 'fsync' | 'checksum' | 'looked';
+  /** What the provider can later confirm by itself, e.g. `md5:…`; null where it has nothing. */
+  readonly checksum: string | null;
+}
+
+export interface BlobStat {
+  readonly length: number;
+  readonly checksum: string | null;
+}
+
+export interface BlobListing {
+  readonly entries: readonly ListedBlob[];
+  /** Undefined when this was the last page. */
+  readonly nextCursor?: string;
+}
+
+export interface ListedBlob extends BlobStat {
+  readonly name: string;
+  readonly foreign: boolean;
+}
+
+export interface Space {
+  readonly total: number | null;
+  readonly used: number | null;
+  readonly free: number | null;
+}
+
+export interface Traits {
+  /** The largest blob that one put may carry. */
+  readonly largestBlob: number;
+  /** The provider's own checksum, named as in `PutProof.checksum`, or null. */
+  readonly checksum: string | null;
+  /** Whether a put under an existing name is refused by the provider itself. */
+  readonly createOnly: boolean;
+  readonly spaceKnown: boolean;
+  /** Whether `get` may start in the middle at no extra cost. */
+  readonly ranges: boolean;
+  /** How long an upload that was begun may still come to life after the gateway that sent it has died. */
+  readonly longestUploadSessionMs: number;
+}
