@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import { ByteCount, Id, Moment } from './common.js';
+
+export const ProviderField = z.object({
+  name: z.string(),
+  label: z.string(),
+  help: z.string().optional(),
+  kind: z.enum(['text', 'secret', 'url', 'choice']),
+  choices: z.array(z.string()).optional(),
+  required: z.boolean(),
+});
+export type ProviderField = z.infer<typeof ProviderField>;
+
+export const ProviderKind = z.object({
+  provider: z.string(),
+  title: z.string(),
+  help: z.string(),
+  signIn: z.enum(['form', 'oauth']),
+  adminsOnly: z.boolean(),
+  fields: z.array(ProviderField),
+  capabilities: z.object({
+    largestBlob: ByteCount,
+    checksum: z.string().nullable(),
+    createOnly: z.boolean(),
+    spaceKnown: z.boolean(),
+    ranges: z.boolean(),
+  }),
+});
+export type ProviderKind = z.infer<typeof ProviderKind>;
+export const ProviderList = z.object({ items: z.array(ProviderKind) });
+export type ProviderList = z.infer<typeof ProviderList>;
+
+const Label = z.string().trim().min(1).max(50);
+const Domain = z.string().trim().min(1).max(75);
+
+export const LocalConnectionRequest = z.strictObject({
+  label: Label,
+  path: z.string().min(1).max(4096).describe('An absolute path on the gateway’s machine.'),
+  house: z.boolean().optional().describe('Open to all accounts. For admins only.'),
+  domain: Domain.optional().describe('What it fails together with. For admins only; found by itself otherwise.'),
+});
+export type LocalConnectionRequest = z.infer<typeof LocalConnectionRequest>;
+
+export const ConnectionLimits = z.strictObject({ maxBytes: ByteCount.nullable().optional() });
+export type ConnectionLimits = z.infer<typeof ConnectionLimits>;
+
+export const ConnectionChange = z.strictObject({
+  label: Label.optional(),
+  enabled: z.boolean().optional(),
+  priority: z.int().min(-1000).max(1000).optional(),
+  limits: ConnectionLimits.optional(),
+});
+export type ConnectionChange = z.infer<typeof ConnectionChange>;
+
+export const ConnectionStatus = z.enum(['healthy', 'degraded', 'failing', 'needs-reconnect', 'disabled']);
+export type ConnectionStatus = z.infer<typeof ConnectionStatus>;
+
+export const Connection = z.object({
+  id: Id,
+  provider: z.string(),
+  label: z.string(),
+  status: ConnectionStatus,
+  house: z.boolean(),
+  domain: z.string(),
+  enabled: z.boolean(),
+  priority: z.int(),
+  limits: z.looseObject({}),
+  space: z.object({ total: ByteCount.nullable(), used: ByteCount.nullable(), free: ByteCount.nullable() }),
+  lastSuccessAt: Moment.nullable(),
+  lastError: z.string().nullable(),
+  createdAt: Moment,
+});
+export type Connection = z.infer<typeof Connection>;
+export const ConnectionList = z.object({ items: z.array(Connection) });
+export type ConnectionList = z.infer<typeof ConnectionList>;
+
+export const ConnectionTest = z.object({
+  ok: z.literal(true),
+  steps: z.array(z.object({ step: z.string(), ms: z.number().nonnegative() })),
+});
+export type ConnectionTest = z.infer<typeof ConnectionTest>;
+
+export const DefaultStorage = z.object({
+  data: z.int(),
+  parity: z.int(),
+  connections: z.array(Id).nullable().describe('Null means all that the account may use.'),
+});
+export type DefaultStorage = z.infer<typeof DefaultStorage>;
+
+export const DefaultStorageChange = z.strictObject({
+  data: z.int().min(1).max(16),
+  parity: z.int().min(0).max(8),
+  connections: z.array(Id).min(1).max(100).nullable().optional(),
+});
+export type DefaultStorageChange = z.infer<typeof DefaultStorageChange>;

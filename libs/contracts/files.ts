@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { ByteCount, Id, Moment, nextCursor, PageQuery, Sha256 } from './common.js';
+
+const named = {
+  id: Id,
+  path: z.string().describe('Its names, each percent-encoded, joined by `/`. The root is empty.'),
+  name: z.string(),
+};
+const dated = { createdAt: Moment, modifiedAt: Moment };
+
+export const FileRecord = z.object({
+  ...named,
+  type: z.literal('file'),
+  size: ByteCount,
+  contentType: z.string(),
+  etag: z.string(),
+  version: Id,
+  sha256: Sha256,
+  ...dated,
+});
+export type FileRecord = z.infer<typeof FileRecord>;
+
+export const FolderRecord = z.object({ ...named, type: z.literal('folder'), ...dated });
+export type FolderRecord = z.infer<typeof FolderRecord>;
+
+export const NodeRecord = z.discriminatedUnion('type', [FileRecord, FolderRecord]);
+export type NodeRecord = z.infer<typeof NodeRecord>;
+
+export const FolderPage = FolderRecord.extend({ items: z.array(NodeRecord), nextCursor });
+export type FolderPage = z.infer<typeof FolderPage>;
+
+export const TreeAnswer = z.union([FileRecord, FolderPage]);
+export type TreeAnswer = z.infer<typeof TreeAnswer>;
+
+export const TreeQuery = PageQuery;
+export type TreeQuery = z.infer<typeof TreeQuery>;
+
+/** Names that no file can have are refused where paths are read, not here. 255 bytes a name, thrice when encoded. */
+const Path = z.string().max(65_536);
+
+export const MakeFolder = z.strictObject({ type: z.literal('folder') });
+export type MakeFolder = z.infer<typeof MakeFolder>;
+
+export const MoveRequest = z.strictObject({ path: Path.describe('Where it shall lie, encoded as in an address.') });
+export type MoveRequest = z.infer<typeof MoveRequest>;
+
+export const CopyRequest = z.strictObject({ from: Path, to: Path });
+export type CopyRequest = z.infer<typeof CopyRequest>;
+
+export const ShardState = z.enum(['live', 'spooled', 'missing', 'damaged']);
+export type ShardState = z.infer<typeof ShardState>;
+
+export const Placement = z.object({
+  spread: z.object({ data: z.int().positive(), parity: z.int().nonnegative() }),
+  survives: z.int().nonnegative().describe('How many domains may be lost, as things are now.'),
+  chunks: z.array(
+    z.object({
+      index: z.int().nonnegative(),
+      length: ByteCount,
+      shards: z.array(z.object({ index: z.int().nonnegative(), connection: Id, state: ShardState })),
+    }),
+  ),
+  nextCursor,
+});
+export type Placement = z.infer<typeof Placement>;
