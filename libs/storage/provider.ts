@@ -4,6 +4,10 @@
  *
  * Every method says what holds when it has returned, and which errors it throws; what providers
  * differ in is data (`traits`), so that no caller ever asks which provider it speaks to.
+ *
+ * Our folder is there from the first `writeMarker` to `removeFolder`; outside of that time the calls
+ * about blobs throw ConnectionAway. A call whose `signal` aborts rejects with the signal's reason.
+ * A name that is not a BlobName throws BlobNameRefused before anything is touched.
  */
 export interface StorageProvider {
   readonly traits: Traits;
@@ -13,21 +17,27 @@ export interface StorageProvider {
    * and the proof says how that is known. Repeating a put with the same name and the same bytes is
    * harmless. A put that throws may have left nothing, or the whole blob, or (never visible under
    * `name`) a part of it; `delete` removes whichever it was.
-   * Throws ConnectionFull, Throttled, ConnectionAway, AccessRefused, BlobMismatch (other bytes lie there).
+   * Throws ConnectionFull, Throttled, ConnectionAway, AccessRefused, BlobMismatch (other bytes lie there),
+   * BodyLengthWrong (the body gave more or fewer bytes than announced; then nothing is visible under `name`).
    */
   put(name: BlobName, body: BlobBody, options?: CallOptions): Promise<PutProof>;
 
   /**
    * The bytes `[offset, offset + length)` of a blob, fetched as the reader asks for them: nothing
    * is read ahead beyond one piece. Ends exactly after `length` bytes, or throws: BlobMissing before
-   * the first byte, BlobTruncated when the blob ends early.
+   * the first byte, BlobTruncated when the blob ends early. Each piece is the reader's to keep. An
+   * empty range yields nothing, and need not look whether the blob is there.
    */
   get(name: BlobName, range: ByteRange, options?: GetOptions): AsyncIterable<Buffer>;
 
   /** What lies under the name, or null. Never concludes absence from a stale listing. */
   stat(name: BlobName, options?: CallOptions): Promise<BlobStat | null>;
 
-  /** Afterwards nothing lies under the name, nor in the provider's trash where it can be helped. Absent is fine. */
+  /**
+   * Afterwards nothing lies under the name, nor in the provider's trash where it can be helped. Absent is fine.
+   * A place that cannot be seen whole (a disk not mounted, a folder not found) throws ConnectionAway: absence is
+   * concluded only from a place that is there.
+   */
   delete(name: BlobName, options?: CallOptions): Promise<void>;
 
   /** Pages of everything in our folder but the marker, in any order. Anything there that is not a blob of ours has `foreign: true`. */
@@ -41,6 +51,12 @@ export interface StorageProvider {
   /** Replaces the marker, atomically and durably. Makes the folder when it is not there. */
   writeMarker(marker: Buffer, options?: CallOptions): Promise<void>;
 
+  /**
+   * Takes away the marker and our folder, for a connection that is let go. Absent is fine.
+   * Throws FolderInUse, and removes no blob and nothing foreign, while any lies in it.
+   */
+  removeFolder(options?: CallOptions): Promise<void>;
+
   /** Lets go of sockets and handles. No call may follow. */
   close(): Promise<void>;
 }
@@ -48,7 +64,10 @@ export interface StorageProvider {
 /** 26 characters of lower-case base32 (130 random bits): the same alphabet serves every provider, case-blind ones too. */
 export type BlobName = string & { readonly __blobName: unique symbol };
 
-/** Bytes that can be read more than once, so that a wrapper may retry. `pieces` starts afresh at each call. */
+/**
+ * Bytes that can be read more than once, so that a wrapper may retry. `pieces` starts afresh at each call.
+ * A provider may gather pieces before it sends them: a piece must not change until the put has settled.
+ */
 export interface BlobBody {
   readonly length: number;
   pieces(): Iterable<Buffer> | AsyncIterable<Buffer>;

@@ -1,0 +1,87 @@
+import { Fault } from '#contracts';
+
+/** What a provider can fail with. The words are for people; what the machine said is the `cause`. */
+export abstract class StorageFault extends Fault {}
+
+export class BlobMissing extends StorageFault {
+  constructor(options?: ErrorOptions) {
+    super('A stored piece is no longer where it was put.', options);
+  }
+}
+
+export class BlobTruncated extends StorageFault {
+  constructor(options?: ErrorOptions) {
+    super('A stored piece is shorter than it should be.', options);
+  }
+}
+
+export class BlobMismatch extends StorageFault {
+  constructor(options?: ErrorOptions) {
+    super('Other bytes already lie under the name of this piece.', options);
+  }
+}
+
+/** The caller's own mistake: its body gave more or fewer bytes than it had announced. */
+export class BodyLengthWrong extends StorageFault {
+  constructor(options?: ErrorOptions) {
+    super('The bytes to be stored were not as many as announced.', options);
+  }
+}
+
+/** A name from a damaged database, perhaps: nothing was touched. */
+export class BlobNameRefused extends StorageFault {
+  constructor(options?: ErrorOptions) {
+    super('This is not the name of a stored piece.', options);
+  }
+}
+
+export class ConnectionFull extends StorageFault {
+  constructor(options?: ErrorOptions) {
+    super('There is no room left on this connection.', options);
+  }
+}
+
+export class Throttled extends StorageFault {
+  override readonly retriable = true;
+
+  /** `retryAfterMs` is null where the provider did not say how long it wants to be left alone. */
+  constructor(
+    readonly retryAfterMs: number | null,
+    options?: ErrorOptions,
+  ) {
+    super('The provider asked us to slow down.', options);
+  }
+}
+
+/** Not reachable now: a network, a server or a disk that is away. Says nothing about what lies there. */
+export class ConnectionAway extends StorageFault {
+  override readonly retriable = true;
+
+  constructor(message = 'The connection cannot be reached at the moment.', options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+export class AccessRefused extends StorageFault {
+  constructor(message = 'The connection does not allow this.', options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** Our folder cannot be taken away: blobs, or things that are not ours, still lie in it. */
+export class FolderInUse extends StorageFault {
+  constructor(options?: ErrorOptions) {
+    super('The folder on this connection is not empty.', options);
+  }
+}
+
+/** What somebody typed into a connect form does not do. */
+export class SettingRefused extends StorageFault {
+  constructor(
+    readonly field: string,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

@@ -1,0 +1,3 @@
+export { deviceOf } from './device.js';
+export { type Disk, disk } from './disk.js';
+export { LocalVault, type LocalVaultPlace, localTraits, openLocalVault } from './local-vault.js';

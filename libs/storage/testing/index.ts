@@ -1,0 +1,1 @@
+export { MemoryProvider, memoryProvider } from './memory-provider.js';
