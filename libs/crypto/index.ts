@@ -1,0 +1,27 @@
+export { ChunkOpener, type FrameRange } from './chunk-opener.js';
+export { ChunkSealer, type ChunkLengths } from './chunk-sealer.js';
+export type { ChunkContext } from './chunk-context.js';
+export { deriveAccountKeys, deriveContentKeys, deriveRootKeys, type RootKeys } from './derivation.js';
+export { Encoding } from './encoding.js';
+export { fieldContext, type FieldContext } from './field-context.js';
+export {
+  DEFAULT_CHUNK_LENGTH,
+  FORMAT,
+  FRAME_LENGTH,
+  frameCount,
+  HEADER_LENGTH,
+  MAX_CHUNK_LENGTH,
+  paddedLength,
+  sealedLength,
+  SUITE,
+} from './format.js';
+export { ManifestBuilder, type FinishedManifest, type SealedPage } from './manifest-builder.js';
+export { MANIFEST_PAGE_CHUNKS, type ManifestEntry, type ManifestHeader, type ManifestIds } from './manifest-layout.js';
+export { chunksCovering, openManifestHeader, openManifestPage } from './manifest-opener.js';
+export { openMarker, sealMarker, type Marker } from './marker.js';
+export { aesGcmOpen, aesGcmSeal, hkdfSha512, ready, TAG_LENGTH, xchachaOpen, xchachaSeal } from './primitives.js';
+export { SealBroken } from './seal-broken.js';
+export { openBytes, sealBytes } from './sealed-bytes.js';
+export { SecretKey } from './secret-key.js';
+export { openVersion, sealVersion, type SealedVersion, type VersionFields } from './version.js';
+export { unwrapKey, wrapKey, WRAPPED_KEY_LENGTH, type WrapContext, type WrapPurpose } from './wrapping.js';
