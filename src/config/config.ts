@@ -1,0 +1,37 @@
+import type { Secret } from './secret.js';
+
+export interface OAuthApplication {
+  readonly clientId: string;
+  readonly clientSecret: Secret;
+}
+
+/** The environment as the gateway sees it: read once, checked whole, frozen. The class is the token by which Nest injects it. */
+export abstract class Config {
+  abstract readonly port: number;
+  abstract readonly host: string;
+  /** Absolute, like every path here. */
+  abstract readonly dataFolder: string;
+  /** An origin without a trailing slash. */
+  abstract readonly publicUrl: string;
+  abstract readonly firstAccount: { readonly email: string; readonly password: Secret } | null;
+  /** Null means the embedded one. */
+  abstract readonly databaseUrl: Secret | null;
+  abstract readonly databaseConnections: number;
+  abstract readonly databaseWaitSeconds: number;
+  abstract readonly redisUrl: Secret | null;
+  abstract readonly rootKeyFile: string;
+  abstract readonly google: OAuthApplication | null;
+  abstract readonly microsoft: OAuthApplication | null;
+  abstract readonly googleOrigin: string | null;
+  abstract readonly microsoftOrigin: string | null;
+  abstract readonly allowHosts: readonly string[];
+  /** A number of hops, or addresses and ranges: what Express calls «trust proxy». */
+  abstract readonly trustProxy: number | readonly string[];
+  abstract readonly maxConnections: number;
+  abstract readonly stallSeconds: number;
+  abstract readonly stopSeconds: number;
+  abstract readonly chunkBytes: number;
+  abstract readonly byteBudget: number;
+  abstract readonly metricsToken: Secret | null;
+  abstract readonly logLevel: 'error' | 'warn' | 'log' | 'debug' | 'verbose';
+}

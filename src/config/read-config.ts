@@ -1,0 +1,107 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Fault } from '#contracts';
+import type { Config, OAuthApplication } from './config.js';
+import type { Secret } from './secret.js';
+import { settings, type SettingName, type Settings } from './settings.js';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A setting that is wrong or missing. The message is one line that names the variable; it never holds the value. */
+export class SettingFault extends Fault {
+  constructor(
+    readonly setting: SettingName,
+    readonly reason: string,
+  ) {
+    super(`${setting} ${reason}`);
+  }
+}
+
+/** Reads the environment whole. An empty variable counts as one that is not there: compose files write them so. */
+export function readConfig(environment: Environment, fileExists: (path: string) => boolean = existsSync): Config {
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const parsed = settings.safeParse(given);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    throw new SettingFault(issue.path[0] as SettingName, issue.message);
+  }
+  const config = arrange(parsed.data);
+  checkTogether(parsed.data, config, fileExists);
+  return deepFreeze(config);
+}
+
+/** Names that look like ours but mean nothing: most likely misspelt. */
+export function unknownSettings(environment: Environment): string[] {
+  return Object.keys(environment).filter((name) => name.startsWith('TESSERA_') && !(name in settings.shape));
+}
+
+function arrange(given: Settings): Config {
+  const dataFolder = resolve(given.TESSERA_DATA);
+  return {
+    port: given.PORT,
+    host: given.HOST,
+    dataFolder,
+    publicUrl: given.TESSERA_PUBLIC_URL ?? `http://localhost:${given.PORT}`,
+    firstAccount:
+      given.TESSERA_ADMIN_EMAIL && given.TESSERA_ADMIN_PASSWORD
+        ? { email: given.TESSERA_ADMIN_EMAIL, password: given.TESSERA_ADMIN_PASSWORD }
+        : null,
+    databaseUrl: given.DATABASE_URL ?? null,
+    databaseConnections: given.TESSERA_DATABASE_CONNECTIONS,
+    databaseWaitSeconds: given.TESSERA_DATABASE_WAIT_SECONDS,
+    redisUrl: given.REDIS_URL ?? null,
+    rootKeyFile: resolve(given.TESSERA_ROOT_KEY_FILE ?? `${dataFolder}/root.key`),
+    google: application(given.GOOGLE_CLIENT_ID, given.GOOGLE_CLIENT_SECRET),
+    microsoft: application(given.MICROSOFT_CLIENT_ID, given.MICROSOFT_CLIENT_SECRET),
+    googleOrigin: given.TESSERA_GOOGLE_ORIGIN ?? null,
+    microsoftOrigin: given.TESSERA_MICROSOFT_ORIGIN ?? null,
+    allowHosts: given.TESSERA_ALLOW_HOSTS ?? [],
+    trustProxy: given.TESSERA_TRUST_PROXY,
+    maxConnections: given.TESSERA_MAX_CONNECTIONS,
+    stallSeconds: given.TESSERA_STALL_SECONDS,
+    stopSeconds: given.TESSERA_STOP_SECONDS,
+    chunkBytes: given.TESSERA_CHUNK_BYTES,
+    byteBudget: given.TESSERA_BYTE_BUDGET,
+    metricsToken: given.TESSERA_METRICS_TOKEN ?? null,
+    logLevel: given.TESSERA_LOG_LEVEL,
+  };
+}
+
+function application(clientId: string | undefined, clientSecret: Secret | undefined): OAuthApplication | null {
+  return clientId && clientSecret ? { clientId, clientSecret } : null;
+}
+
+const PAIRS: readonly (readonly [SettingName, SettingName])[] = [
+  ['TESSERA_ADMIN_EMAIL', 'TESSERA_ADMIN_PASSWORD'],
+  ['GOOGLE_CLIENT_ID', 'GOOGLE_CLIENT_SECRET'],
+  ['MICROSOFT_CLIENT_ID', 'MICROSOFT_CLIENT_SECRET'],
+];
+
+function checkTogether(given: Settings, config: Config, fileExists: (path: string) => boolean): void {
+  for (const [first, second] of PAIRS) {
+    const missing = given[first] === undefined ? first : second;
+    const present = missing === first ? second : first;
+    if (given[missing] === undefined && given[present] !== undefined) {
+      throw new SettingFault(missing, `is missing: ${present} is set, and one needs the other`);
+    }
+  }
+  if (config.byteBudget < 2 * config.chunkBytes) {
+    throw new SettingFault('TESSERA_BYTE_BUDGET', 'must be at least twice TESSERA_CHUNK_BYTES');
+  }
+  if (given.DATABASE_URL !== undefined && !fileExists(config.rootKeyFile)) {
+    throw new SettingFault(
+      'TESSERA_ROOT_KEY_FILE',
+      `is missing: there is no file ${config.rootKeyFile}, and with DATABASE_URL no root key is made`,
+    );
+  }
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) deepFreeze(inner);
+  }
+  return value;
+}

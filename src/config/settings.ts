@@ -1,0 +1,112 @@
+import { z } from 'zod';
+import * as kind from './kinds.js';
+
+/** Every variable that the gateway reads. The descriptions print docs/configuration.md. `byDefault` tells a default that is worked out. */
+export const settings = z.object({
+  PORT: kind.wholeNumber(0, 65535).prefault('8080').describe('The port it listens on.'),
+  HOST: kind.text(255).prefault('127.0.0.1').describe('The address it listens on.'),
+  TESSERA_DATA: kind
+    .text(4096)
+    .prefault('./data')
+    .describe(
+      'The folder that holds what the gateway keeps on this machine: embedded database, root key, first local vault, spool.',
+    ),
+  TESSERA_PUBLIC_URL: kind
+    .origin()
+    .optional()
+    .describe('The address that browsers use: OAuth redirects, links, cookies.')
+    .meta({ byDefault: '`http://localhost:PORT`' }),
+  TESSERA_ADMIN_EMAIL: kind
+    .email()
+    .optional()
+    .describe(
+      'Together with `TESSERA_ADMIN_PASSWORD` creates the first account, with the roles `admin` and `user`, when there is none yet. Without them the first start prints a one-time set-up link.',
+    ),
+  TESSERA_ADMIN_PASSWORD: kind
+    .secret(8)
+    .optional()
+    .describe('The first account’s password. Not read any more once an account exists.'),
+  DATABASE_URL: kind
+    .serverUrl(['postgres:', 'postgresql:'])
+    .optional()
+    .describe('An external Postgres (15 or newer) instead of the embedded one.'),
+  REDIS_URL: kind
+    .serverUrl(['redis:', 'rediss:', 'unix:'])
+    .optional()
+    .describe('Redis for OAuth state, rate limits, caches and locks; without it these live in the database.'),
+  TESSERA_ROOT_KEY_FILE: kind
+    .text(4096)
+    .optional()
+    .describe(
+      'The root key: lines `EPOCH BASE64` (32 bytes), the highest is current, a bare key is epoch 1. Made with mode 0600 on the very first start when the database is embedded, required when it is not.',
+    )
+    .meta({ byDefault: '`TESSERA_DATA/root.key`' }),
+  GOOGLE_CLIENT_ID: kind.text().optional().describe('The operator’s OAuth application at Google.'),
+  GOOGLE_CLIENT_SECRET: kind.secret().optional().describe('Its secret.'),
+  MICROSOFT_CLIENT_ID: kind.text().optional().describe('The operator’s OAuth application at Microsoft.'),
+  MICROSOFT_CLIENT_SECRET: kind.secret().optional().describe('Its secret.'),
+  TESSERA_GOOGLE_ORIGIN: kind
+    .safeOrigin()
+    .optional()
+    .describe(
+      'One origin that stands in for all of Google’s hosts, paths unchanged (a proxy, a test double; plain http on loopback only).',
+    )
+    .meta({ byDefault: 'the real hosts' }),
+  TESSERA_MICROSOFT_ORIGIN: kind
+    .safeOrigin()
+    .optional()
+    .describe('The same for Microsoft’s hosts.')
+    .meta({ byDefault: 'the real hosts' }),
+  TESSERA_ALLOW_HOSTS: kind
+    .hostList()
+    .optional()
+    .describe(
+      'Host names and CIDR ranges, comma separated, that user-given addresses may reach although they are private.',
+    )
+    .meta({ byDefault: 'none' }),
+  TESSERA_TRUST_PROXY: kind
+    .proxies()
+    .prefault('0')
+    .describe(
+      'How many reverse proxies stand before the gateway, or their addresses: whose word about a client’s address is believed.',
+    ),
+  TESSERA_MAX_CONNECTIONS: kind
+    .wholeNumber(1, 100_000)
+    .prefault('1024')
+    .describe('Client connections held at once; beyond them new ones are refused.'),
+  TESSERA_STALL_SECONDS: kind
+    .wholeNumber(1, 86_400)
+    .prefault('60')
+    .describe('A transfer that moves no byte for so long is ended. A slow one is not.'),
+  TESSERA_STOP_SECONDS: kind
+    .wholeNumber(0, 3600)
+    .prefault('10')
+    .describe('How long a stop waits for the requests in flight.'),
+  TESSERA_CHUNK_BYTES: kind
+    .byteCount(64 * 1024, 64 * 1024 * 1024)
+    .prefault('8MiB')
+    .describe('The largest chunk that new contents are cut into.'),
+  TESSERA_BYTE_BUDGET: kind
+    .byteCount(1024 * 1024, 2 ** 40)
+    .prefault('45MiB')
+    .describe('Plain and sealed bytes that all transfers together may hold in memory. At least twice the chunk size.'),
+  TESSERA_DATABASE_CONNECTIONS: kind
+    .wholeNumber(2, 500)
+    .prefault('20')
+    .describe('Connections to the database that this gateway opens at most.'),
+  TESSERA_DATABASE_WAIT_SECONDS: kind
+    .wholeNumber(1, 600)
+    .prefault('10')
+    .describe('How long a request waits for one of them before it is answered 503.'),
+  TESSERA_METRICS_TOKEN: kind
+    .secret(16)
+    .optional()
+    .describe('The bearer token that may read the metrics. Without it nobody may.'),
+  TESSERA_LOG_LEVEL: z
+    .enum(['error', 'warn', 'log', 'debug', 'verbose'], { error: 'must be error, warn, log, debug or verbose' })
+    .prefault('log')
+    .describe('How much it writes: `error`, `warn`, `log`, `debug` or `verbose`.'),
+});
+
+export type Settings = z.output<typeof settings>;
+export type SettingName = keyof Settings;
