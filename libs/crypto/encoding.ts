@@ -31,7 +31,8 @@ export class Encoding {
 
   u64OrNone(value: number | null): this {
     if (value !== null) return this.u64(value);
-    this.#bytes.writeBigUInt64BE(NO_U64, this.#grow(8));
+    const at = this.#grow(8);
+    this.#bytes.writeBigUInt64BE(NO_U64, at);
     return this;
   }
 
@@ -57,7 +58,8 @@ export class Encoding {
   /** Bytes of a length that the format fixes. */
   bytes(bytes: Uint8Array, length: number): this {
     if (bytes.length !== length) throw new RangeError(`${length} bytes belong here.`);
-    this.#bytes.set(bytes, this.#grow(length));
+    const at = this.#grow(length);
+    this.#bytes.set(bytes, at);
     return this;
   }
 
@@ -75,7 +77,7 @@ export class Encoding {
     return this;
   }
 
-  /** Makes room for zeroed bytes and answers where they begin. */
+  /** Makes room for zeroed bytes and answers where they begin. May replace the buffer: call it before touching that. */
   #grow(length: number): number {
     const at = this.#length;
     this.#length += length;
