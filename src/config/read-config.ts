@@ -18,7 +18,10 @@ export class SettingFault extends Fault {
 }
 
 /** Reads the environment whole. An empty variable counts as one that is not there: compose files write them so. */
-export function readConfig(environment: Environment, fileExists: (path: string) => boolean = existsSync): Config {
+export function readConfig(
+  environment: Environment = process.env,
+  fileExists: (path: string) => boolean = existsSync,
+): Config {
   const given = Object.fromEntries(
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   );
@@ -33,7 +36,7 @@ export function readConfig(environment: Environment, fileExists: (path: string) 
 }
 
 /** Names that look like ours but mean nothing: most likely misspelt. */
-export function unknownSettings(environment: Environment): string[] {
+export function unknownSettings(environment: Environment = process.env): string[] {
   return Object.keys(environment).filter((name) => name.startsWith('TESSERA_') && !(name in settings.shape));
 }
 

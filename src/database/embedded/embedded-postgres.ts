@@ -24,6 +24,8 @@ export class EmbeddedPostgres {
   #child: ChildProcess;
   #stopping = false;
   #restart: Promise<void> | null = null;
+  /** Where the kernel does not tell Postgres that we are gone. */
+  readonly #leave = () => void this.#child.kill('SIGINT');
 
   private constructor(
     private readonly launch: Launch,
@@ -32,6 +34,7 @@ export class EmbeddedPostgres {
   ) {
     this.#child = child;
     this.#watch();
+    process.once('exit', this.#leave);
   }
 
   static async start(dataFolder: string, options: EmbeddedOptions = {}): Promise<EmbeddedPostgres> {
@@ -66,6 +69,7 @@ export class EmbeddedPostgres {
     this.#stopping = true;
     await this.#restart;
     await stopPostmaster(this.#child);
+    process.off('exit', this.#leave);
     await rm(this.launch.socketFolder, { recursive: true, force: true });
     this.lock.release();
   }

@@ -1,0 +1,49 @@
+import { Fault } from '#contracts';
+
+/** What JSON can say. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+export interface Count {
+  /** This call included. */
+  readonly count: number;
+  /** Until the window ends and counting begins anew. */
+  readonly remainingMs: number;
+}
+
+export interface Lock {
+  /** Greater than that of every earlier holder of any lock. Compared in the transaction that the lock guards. */
+  readonly token: bigint;
+  /** Holds it for the same time again, from now. False when it was lost: stop. */
+  renew(): Promise<boolean>;
+  /** Lets go, if it is still held. */
+  release(): Promise<void>;
+}
+
+/**
+ * State that several gateways share for minutes and can bear to lose: one-time values, windows of counts, locks. It may
+ * vanish at any moment (a crash, an eviction), so whoever asks must be safe with «nothing there». Times run by the clock
+ * of the server that keeps it, never by a gateway's. Keys have at most 512 bytes. Every method may throw EphemeralAway.
+ */
+export abstract class Ephemeral {
+  /** Replaces what lay there. */
+  abstract put(key: string, value: Json, ttlMs: number): Promise<void>;
+  abstract get<T extends Json>(key: string): Promise<T | null>;
+  /** Gets and removes: of all who ask at once, one is given the value. */
+  abstract take<T extends Json>(key: string): Promise<T | null>;
+  abstract delete(key: string): Promise<void>;
+  /** Counts one more in the window, which the first count opened for `ttlMs`. Counters and values are strangers. */
+  abstract increment(key: string, ttlMs: number): Promise<Count>;
+  /** Ends the window. */
+  abstract reset(key: string): Promise<void>;
+  /** Null when somebody else holds it. It falls to others when its time is over, without a word to its holder. */
+  abstract lock(name: string, ttlMs: number): Promise<Lock | null>;
+}
+
+/** The short-lived state cannot be reached. Whoever guards a door with it keeps the door shut. */
+export class EphemeralAway extends Fault {
+  override readonly retriable = true;
+
+  constructor(options?: ErrorOptions) {
+    super('The gateway’s short-lived state is away for the moment.', options);
+  }
+}

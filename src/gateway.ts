@@ -1,0 +1,67 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Logger } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { AppModule } from './app.module.js';
+import type { Config } from './config/index.js';
+import { GatewayLogger } from './gateway-logger.js';
+
+/** Connections that may wait for the next accept. The kernel has its own bound below it. */
+const BACKLOG = 4096;
+const HEADERS_TIMEOUT_MS = 15_000;
+const KEEP_ALIVE_TIMEOUT_MS = 10_000;
+
+export interface Gateway {
+  readonly app: NestExpressApplication;
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/** Builds every room, brings the database up to date, and listens. */
+export async function startGateway(config: Config): Promise<Gateway> {
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.with(config), {
+    bodyParser: false,
+    abortOnError: false,
+    logger: new GatewayLogger(config.logLevel),
+  });
+  try {
+    app.set('trust proxy', config.trustProxy === 0 ? false : config.trustProxy);
+    app.disable('x-powered-by');
+    await app.init();
+    const server = app.getHttpServer() as Server;
+    await listen(server, config);
+    return { app, port: (server.address() as AddressInfo).port, stop: () => stop(app, server, config.stopSeconds) };
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+}
+
+async function listen(server: Server, config: Config): Promise<void> {
+  // An honest upload takes hours: only its headers have to come soon. A stalled body is ended by whoever reads it.
+  server.requestTimeout = 0;
+  server.headersTimeout = HEADERS_TIMEOUT_MS;
+  server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
+  server.maxConnections = config.maxConnections;
+  server.listen({ port: config.port, host: config.host, backlog: BACKLOG });
+  await once(server, 'listening');
+}
+
+/**
+ * In this order: rooms hear onModuleDestroy (readiness turns false, workers take no new job), the server accepts no more
+ * and the requests in flight end by themselves or, after a while, are cut; then rooms hear onApplicationShutdown, the
+ * database last. What a request in flight needs may therefore go in onApplicationShutdown only.
+ */
+async function stop(app: NestExpressApplication, server: Server, patienceSeconds: number): Promise<void> {
+  const impatience = setTimeout(() => {
+    new Logger('Gateway').warn('Requests are still in flight; they are cut.');
+    server.closeAllConnections();
+  }, patienceSeconds * 1000);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(impatience);
+  }
+}
