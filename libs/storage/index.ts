@@ -1,5 +1,16 @@
-export { isBlobName, newBlobName } from './blob-name.js';
+export { isBlobName, newBlobName, requireBlobName } from './blob-name.js';
+export { type Clock, systemClock } from './clock.js';
 export * from './errors.js';
 export { isFolderName, newFolderName } from './folder-name.js';
+export { probe, type ProbeOptions, type ProbeResult, type ProbeStep } from './probe.js';
 export type * from './provider.js';
+export {
+  type ConnectField,
+  type OpenPlace,
+  type ProviderDescription,
+  readSettings,
+  type Settings,
+} from './providers/description.js';
+export { findProvider, providers } from './providers/index.js';
 export { deviceOf, LocalVault, type LocalVaultPlace, openLocalVault } from './providers/local/index.js';
+export * from './wrappers/index.js';

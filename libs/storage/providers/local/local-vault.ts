@@ -90,9 +90,12 @@ export class LocalVault implements StorageProvider {
     const shelf = this.layout.shelfOf(name);
     return this.guarded(async () => {
       signal?.throwIfAborted();
-      await this.folders.ensure(shelf, this.layout.folder);
+      // Begun beside the write: a new shelf costs a flush of its own.
+      const shelfReady = this.folders.ensure(shelf, this.layout.folder);
+      shelfReady.catch(() => undefined);
       const claimed = await this.staging(async (temporary) => {
         await writeNewFile(this.disk, temporary, body, signal);
+        await shelfReady;
         return this.claim(temporary, path);
       });
       if (!claimed) throw new BlobMismatch();
@@ -105,6 +108,7 @@ export class LocalVault implements StorageProvider {
     requireRange(range);
     const path = this.layout.blob(name);
     if (range.length === 0) return;
+    options.signal?.throwIfAborted();
     const handle = await this.guarded(() => this.openBlob(path));
     try {
       const end = range.offset + range.length;
@@ -145,6 +149,7 @@ export class LocalVault implements StorageProvider {
 
   async list(cursor?: string, { signal }: CallOptions = {}): Promise<BlobListing> {
     return this.guarded(async () => {
+      signal?.throwIfAborted();
       await this.requireFolder();
       return listPage(this.disk, this.layout, cursor, signal);
     });
@@ -187,6 +192,7 @@ export class LocalVault implements StorageProvider {
 
   async removeFolder({ signal }: CallOptions = {}): Promise<void> {
     await this.guarded(async () => {
+      signal?.throwIfAborted();
       await this.requireSameDisk();
       if (!(await this.folders.isFolder(this.layout.folder))) return;
       const { entries, nextCursor } = await listPage(this.disk, this.layout, undefined, signal);

@@ -1,0 +1,64 @@
+import { SettingRefused } from '../errors.js';
+import type { StorageProvider, Traits } from '../provider.js';
+
+/** All that the rest of Tessera, the connect form included, has to know about a kind of storage. */
+export interface ProviderDescription {
+  readonly id: string;
+  readonly title: string;
+  /** One sentence for the list of providers. */
+  readonly summary: string;
+  /** `form`: the fields are all there is to it. `consent`: the provider's own page asks the person. */
+  readonly connect: 'form' | 'consent';
+  readonly fields: readonly ConnectField[];
+  /** What a person needs to know before connecting, in plain words. */
+  readonly help: string;
+  readonly links: readonly { readonly title: string; readonly url: string }[];
+  /** It reaches into the gateway's own machine, so only an admin may connect it. */
+  readonly adminsOnly: boolean;
+  readonly traits: Traits;
+  readonly limits: { readonly concurrency: number; readonly requestsPerSecond: number | null };
+  open(place: OpenPlace): Promise<StorageProvider>;
+  /** Where two connections give the same answer, they fail together. */
+  domainOf(settings: Settings): Promise<string>;
+}
+
+export interface ConnectField {
+  readonly name: string;
+  readonly label: string;
+  readonly kind: 'text' | 'path' | 'url' | 'password';
+  readonly required: boolean;
+  /** Kept sealed, and never shown again. */
+  readonly secret: boolean;
+  readonly help: string;
+}
+
+export type Settings = Readonly<Record<string, string>>;
+
+export interface OpenPlace {
+  readonly settings: Settings;
+  /** The name of our own folder there. */
+  readonly folder: string;
+  /** Who opens it, unlike anyone who opens it at the same time. */
+  readonly instance: string;
+}
+
+const longestSetting = 4096;
+
+/** What somebody typed, held against the fields: everything required is there, and nothing else is. */
+export function readSettings(fields: readonly ConnectField[], typed: Readonly<Record<string, unknown>>): Settings {
+  const settings: Record<string, string> = {};
+  for (const { name, label, required } of fields) {
+    const value = typed[name];
+    if (value === undefined || value === '') {
+      if (required) throw new SettingRefused(name, `“${label}” is missing.`);
+    } else if (typeof value !== 'string' || value.length > longestSetting || value.includes('\0')) {
+      throw new SettingRefused(name, `“${label}” has to be a text of at most ${longestSetting} characters.`);
+    } else {
+      settings[name] = value;
+    }
+  }
+  for (const name of Object.keys(typed)) {
+    if (!fields.some((field) => field.name === name)) throw new SettingRefused(name, 'There is no such field.');
+  }
+  return settings;
+}

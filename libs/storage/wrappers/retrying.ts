@@ -1,0 +1,115 @@
+import { randomInt } from 'node:crypto';
+import { Fault } from '#contracts';
+import { type Clock, systemClock } from '../clock.js';
+import { Throttled } from '../errors.js';
+import type { BlobName, ByteRange, GetOptions, StorageProvider } from '../provider.js';
+
+export interface RetryBudget {
+  /** Calls in all, the first included. */
+  readonly attempts: number;
+  /** No wait is begun that would end later than this after the first failure. */
+  readonly totalMs: number;
+  readonly baseMs: number;
+  readonly capMs: number;
+}
+
+/** What clients that have lived with these providers for years converged on. */
+export const usualRetryBudget: RetryBudget = { attempts: 7, totalMs: 600_000, baseMs: 500, capMs: 32_000 };
+
+export interface RetryOptions {
+  readonly clock?: Clock;
+  /** A number in [0, 1). */
+  readonly random?: () => number;
+  readonly budget?: Partial<RetryBudget>;
+}
+
+/**
+ * Calls again after a retriable fault: exponential back-off with full jitter, never inside a
+ * `retryAfter`, within a bounded number of attempts and a bounded time. When the budget is spent, or
+ * cannot hold the wait that a provider asks for, the fault goes to the caller, who has other connections.
+ * A get goes on at the byte that was reached.
+ */
+export function retrying(provider: StorageProvider, options: RetryOptions = {}): StorageProvider {
+  const again = async <Result>(signal: AbortSignal | undefined, call: () => Promise<Result>): Promise<Result> => {
+    const patience = new Patience(options);
+    for (;;) {
+      try {
+        return await call();
+      } catch (error) {
+        await patience.after(error, signal);
+      }
+    }
+  };
+  return {
+    traits: provider.traits,
+    put: (name, body, call) => again(call?.signal, () => provider.put(name, body, call)),
+    get: (name, range, call) => getAgain(provider, new Patience(options), name, range, call),
+    stat: (name, call) => again(call?.signal, () => provider.stat(name, call)),
+    delete: (name, call) => again(call?.signal, () => provider.delete(name, call)),
+    list: (cursor, call) => again(call?.signal, () => provider.list(cursor, call)),
+    space: (call) => again(call?.signal, () => provider.space(call)),
+    readMarker: (call) => again(call?.signal, () => provider.readMarker(call)),
+    writeMarker: (marker, call) => again(call?.signal, () => provider.writeMarker(marker, call)),
+    removeFolder: (call) => again(call?.signal, () => provider.removeFolder(call)),
+    close: () => provider.close(),
+  };
+}
+
+async function* getAgain(
+  provider: StorageProvider,
+  patience: Patience,
+  name: BlobName,
+  range: ByteRange,
+  options?: GetOptions,
+): AsyncIterable<Buffer> {
+  let reached = 0;
+  for (;;) {
+    const rest = { offset: range.offset + reached, length: range.length - reached };
+    try {
+      for await (const piece of provider.get(name, rest, options)) {
+        reached += piece.length;
+        yield piece;
+      }
+      return;
+    } catch (error) {
+      if (reached > 0 && reached >= range.length) return;
+      await patience.after(error, options?.signal);
+    }
+  }
+}
+
+class Patience {
+  private readonly clock: Clock;
+  private readonly random: () => number;
+  private readonly budget: RetryBudget;
+  private failures = 0;
+  private since: number | undefined;
+
+  constructor({ clock = systemClock, random = evenly, budget }: RetryOptions) {
+    this.clock = clock;
+    this.random = random;
+    this.budget = { ...usualRetryBudget, ...budget };
+  }
+
+  /** Returns when it is time to try again, or throws what should reach the caller. */
+  async after(error: unknown, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    if (!(error instanceof Fault) || !error.retriable) throw error;
+    this.failures += 1;
+    const now = this.clock.now();
+    this.since ??= now;
+    const wait = this.wait(error);
+    if (this.failures >= this.budget.attempts || now + wait > this.since + this.budget.totalMs) throw error;
+    await this.clock.sleep(wait, signal);
+  }
+
+  private wait(error: Fault): number {
+    const { baseMs, capMs } = this.budget;
+    const jitter = this.random() * Math.min(capMs, baseMs * 2 ** (this.failures - 1));
+    return error instanceof Throttled ? (error.retryAfterMs ?? 0) + jitter : jitter;
+  }
+}
+
+function evenly(): number {
+  return randomInt(2 ** 32) / 2 ** 32;
+}
