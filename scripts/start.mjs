@@ -1,0 +1,11 @@
+// Builds what is stale and becomes the gateway: in this very process, so that signals need no one to pass them on.
+import { mkdirSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
+import { buildIfStale } from './build.mjs';
+
+buildIfStale();
+const cache = join(import.meta.dirname, '..', 'node_modules', '.cache', 'compiled');
+mkdirSync(cache, { recursive: true });
+enableCompileCache(cache);
+await import('../dist/src/main.js');
