@@ -8,4 +8,10 @@ buildIfStale();
 const cache = join(import.meta.dirname, '..', 'node_modules', '.cache', 'compiled');
 mkdirSync(cache, { recursive: true });
 enableCompileCache(cache);
+// Started by npm it goes with npm, also when npm is killed and can pass on no signal.
+if (process.env.npm_lifecycle_event === 'start') {
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && process.kill(process.pid, 'SIGTERM'), 500).unref();
+}
+
 await import('../dist/src/main.js');

@@ -12,4 +12,9 @@ export class GatewayLogger extends ConsoleLogger {
   override log(message: unknown, ...rest: unknown[]): void {
     if (!CHATTER.has(rest.at(-1) as string)) super.log(message, ...rest);
   }
+
+  /** A start that fails is told once, by whoever started it. */
+  override error(message: unknown, ...rest: unknown[]): void {
+    if (rest.at(-1) !== 'ExceptionHandler') super.error(message, ...rest);
+  }
 }

@@ -40,7 +40,7 @@ export class EmbeddedPostgres {
   static async start(dataFolder: string, options: EmbeddedOptions = {}): Promise<EmbeddedPostgres> {
     const durable = options.durable ?? true;
     const home = await makeHome(dataFolder);
-    const lock = lockFolder(dataFolder);
+    const lock = await lockFolder(dataFolder);
     try {
       const binaries = await findBinaries();
       const rank = await findRank(binaries.postgres, home);
