@@ -5,6 +5,8 @@
  */
 export abstract class Fault extends Error {
   readonly retriable: boolean = false;
+  /** When it is worth another try, where that is known. */
+  readonly retryAfterSeconds: number | undefined = undefined;
 
   override get name(): string {
     return this.constructor.name;

@@ -1,0 +1,25 @@
+import { SetMetadata } from '@nestjs/common';
+import type { Role } from '#contracts';
+
+/**
+ * Who may call a route. `public`: anybody. `signed-in`: any account. `scrape`: an admin, or who holds the metrics token.
+ * `roles`: an account with at least one of them. `basic` takes an e-mail address and a password in place of a token.
+ */
+export type AccessRule =
+  'public' | 'signed-in' | 'scrape' | { readonly roles: readonly Role[]; readonly basic?: boolean };
+
+export const ACCESS = 'tessera:access';
+
+/** Stands on every route. One without it is not reachable, and stops the start. */
+export const Access = (rule: AccessRule): MethodDecorator => SetMetadata(ACCESS, rule);
+
+/** For every file and cloud call. */
+export const USERS: AccessRule = { roles: ['user'], basic: true };
+export const ADMINS: AccessRule = { roles: ['admin'] };
+
+export function inWords(rule: AccessRule): string {
+  if (rule === 'public') return 'anybody';
+  if (rule === 'signed-in') return 'any account';
+  if (rule === 'scrape') return 'an admin, or who holds the metrics token';
+  return `accounts with the role ${rule.roles.join(' or ')}`;
+}

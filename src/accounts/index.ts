@@ -1,0 +1,13 @@
+export { type AccountHook, AccountHooks } from './account-hooks.js';
+export { Accounts } from './accounts.js';
+export { AccountsModule } from './accounts.module.js';
+export { AppPasswords } from './app-passwords.js';
+export { BasicSignIn } from './basic-sign-in.js';
+export * from './faults.js';
+export { FirstAccount, type Welcome } from './first-account.js';
+export type { Identity } from './identity.js';
+export { requireStrong } from './password-rule.js';
+export { Passwords } from './passwords.js';
+export { Sessions } from './sessions.js';
+export { SetUp } from './set-up.js';
+export { SignIn } from './sign-in.js';
