@@ -73,6 +73,7 @@ export class LocalVault implements StorageProvider {
   private readonly flushed: FolderSync;
   private readonly folders: Folders;
   private staged = 0;
+  private renamed: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly place: LocalVaultPlace,
@@ -257,10 +258,18 @@ export class LocalVault implements StorageProvider {
       if (codeOf(error) === 'EEXIST') return sameBytes(this.disk, temporary, path);
       if (!noLinks.includes(codeOf(error) ?? '')) throw error;
     }
-    return this.claimByRename(temporary, path);
+    const claimed = this.renamed.then(() => this.claimByRename(temporary, path));
+    this.renamed = claimed.then(
+      () => undefined,
+      () => undefined,
+    );
+    return claimed;
   }
 
-  /** Between the look and the rename another gateway could put the same name: only as a retry of this very put. */
+  /**
+   * One at a time within this gateway. Another gateway could put the same name between the look and the
+   * rename, but only as a retry of this very put: names are random.
+   */
   private async claimByRename(temporary: string, path: string): Promise<boolean> {
     const found = await unless(['ENOENT'], this.disk.lstat(path), null);
     if (found) return sameBytes(this.disk, temporary, path);
