@@ -143,16 +143,15 @@ async function* spoiled(
   const cut = misdeed?.kind === 'breaks' || misdeed?.kind === 'ends-early' ? misdeed.after : Infinity;
   let at = 0;
   for await (const piece of provider.get(name, range, options)) {
-    const flip = misdeed?.kind === 'flipped-bit' ? misdeed.at - at : -1;
-    if (flip >= 0 && flip < piece.length) piece[flip]! ^= 1;
-    const left = cut - at;
-    if (left < piece.length) {
-      if (left > 0) yield piece.subarray(0, left);
-      break;
-    }
+    if (misdeed?.kind === 'flipped-bit') flip(piece, misdeed.at - at);
+    const left = Math.min(piece.length, cut - at);
+    if (left > 0) yield piece.subarray(0, left);
+    if (left < piece.length) break;
     at += piece.length;
-    yield piece;
   }
-  if (misdeed?.kind === 'breaks') throw misdeed.error ?? new ConnectionAway();
-  if (misdeed?.kind === 'fails-after') throw misdeed.error ?? new ConnectionAway();
+  if (misdeed?.kind === 'breaks' || misdeed?.kind === 'fails-after') throw misdeed.error ?? new ConnectionAway();
+}
+
+function flip(piece: Buffer, at: number): void {
+  if (at >= 0 && at < piece.length) piece[at]! ^= 1;
 }

@@ -1,18 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import {
-  lstat,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  readlink,
-  rename,
-  rm,
-  symlink,
-  truncate,
-  writeFile,
-} from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -338,40 +326,48 @@ describe('What the file system says', () => {
 });
 
 describe('Open files', () => {
-  async function openFiles(): Promise<string[]> {
-    const fds = await readdir('/proc/self/fd');
-    const targets = await Promise.all(fds.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
-    return targets.filter((target) => target.startsWith(path));
-  }
+  let openFiles: string[];
+  let reads: number;
+  let watched: LocalVault;
+
+  beforeEach(async () => {
+    openFiles = [];
+    reads = 0;
+    const disk = watchedDisk(async (call, run) => {
+      if (call.name === 'file.read') reads += 1;
+      const result = await run();
+      if (call.name === 'open') openFiles.push(call.path);
+      if (call.name === 'file.close') openFiles.splice(openFiles.indexOf(call.path), 1);
+      return result;
+    });
+    watched = await open('watched', disk);
+  });
 
   it('are closed, however a reader or a writer ends', async () => {
     const name = await stored();
-    await read(name);
-    for await (const _ of vault.get(name, { offset: 0, length: 100_000 }, { pieceLength: 10 })) break;
-    await expect(read(name, 100_001)).rejects.toThrow(BlobTruncated);
-    await expect(vault.put(name, bodyOf(someBytes(5)))).rejects.toThrow(BlobMismatch);
-    await expect(vault.put(newBlobName(), { length: 9, pieces: () => [] })).rejects.toThrow();
-    await vault.list();
-    expect(await openFiles()).toEqual([]);
+    const whole = { offset: 0, length: 100_000 };
+    await readAll(watched, name, whole);
+    for await (const _ of watched.get(name, whole, { pieceLength: 10 })) break;
+    await expect(readAll(watched, name, { offset: 1, length: 100_000 })).rejects.toThrow(BlobTruncated);
+    await watched.put(name, bodyOf(bytes));
+    await expect(watched.put(name, bodyOf(someBytes(5)))).rejects.toThrow(BlobMismatch);
+    await expect(watched.put(newBlobName(), { length: 9, pieces: () => [] })).rejects.toThrow();
+    await watched.list();
+    await watched.writeMarker(Buffer.from('m'));
+    await watched.readMarker();
+    expect(openFiles).toEqual([]);
   });
 
   it('are one for each reader, and hold one piece at a time', async () => {
     const name = await stored();
-    let reads = 0;
-    const counting = await open(
-      'counting',
-      watchedDisk(async (call, run) => {
-        if (call.name === 'file.read') reads += 1;
-        return run();
-      }),
-    );
-    const pieces = counting.get(name, { offset: 0, length: 100_000 }, { pieceLength: 10_000 })[Symbol.asyncIterator]();
+    const whole = { offset: 0, length: 100_000 };
+    const pieces = watched.get(name, whole, { pieceLength: 10_000 })[Symbol.asyncIterator]();
     await pieces.next();
     await pieces.next();
     expect(reads).toBe(2);
-    expect(await openFiles()).toHaveLength(1);
+    expect(openFiles).toEqual([placeOf(name)]);
     await pieces.return?.();
-    expect(await openFiles()).toEqual([]);
+    expect(openFiles).toEqual([]);
   });
 });
 
@@ -407,6 +403,7 @@ describe('Failure domains', () => {
     await mkdir(join(path, 'a'));
     await mkdir(join(path, 'b'));
     expect(await deviceOf(join(path, 'a'))).toBe(await deviceOf(join(path, 'b')));
-    expect(await deviceOf('/proc')).not.toBe(await deviceOf(path));
+    const another = watchedDisk(async (call, run) => (call.name === 'stat' ? { dev: -1 } : run()));
+    expect(await deviceOf(path, another)).not.toBe(await deviceOf(path));
   });
 });
