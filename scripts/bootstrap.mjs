@@ -36,7 +36,9 @@ function install() {
 /** With the Node that runs npm: the one in node_modules is about to be deleted. */
 function runNpm(args) {
   const environment = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(node_env|npm_config_(omit|include|ignore_scripts|production))$/i.test(name)),
+    Object.entries(process.env).filter(
+      ([name]) => !/^(node_env|npm_config_(omit|include|ignore_scripts|production))$/i.test(name),
+    ),
   );
   const options = { cwd: root, env: environment, stdio: ['ignore', 'inherit', 'inherit'] };
   const { npm_node_execpath: node, npm_execpath: npm } = process.env;
@@ -48,7 +50,9 @@ function checkNode() {
   const bundled = join(modules, '.bin', process.platform === 'win32' ? 'node.cmd' : 'node');
   let version = process.versions.node;
   try {
-    version = execFileSync(bundled, ['-p', 'process.versions.node'], { shell: process.platform === 'win32' }).toString().trim();
+    version = execFileSync(bundled, ['-p', 'process.versions.node'], { shell: process.platform === 'win32' })
+      .toString()
+      .trim();
   } catch {
     // None for this platform: the machine's own must do.
   }

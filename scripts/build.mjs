@@ -28,10 +28,14 @@ export function buildIfStale(force = false) {
 
 function compile(outDir) {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const result = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', outDir, '--noEmitOnError'], {
-    cwd: root,
-    stdio: 'inherit',
-  });
+  const result = spawnSync(
+    process.execPath,
+    [tsc, '-p', 'tsconfig.build.json', '--outDir', outDir, '--noEmitOnError'],
+    {
+      cwd: root,
+      stdio: 'inherit',
+    },
+  );
   if (result.status === 0) return;
   console.error('The build did not succeed.');
   process.exit(1);

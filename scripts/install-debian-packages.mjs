@@ -23,7 +23,10 @@ function install(names) {
   console.log(`Installing ${names.join(' ')} …`);
   // No service is to start: the tests start their own.
   const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  for (const args of [['update', '-qq'], ['install', '-y', '-qq', '--no-install-recommends', ...names]]) {
+  for (const args of [
+    ['update', '-qq'],
+    ['install', '-y', '-qq', '--no-install-recommends', ...names],
+  ]) {
     const result = spawnSync('apt-get', args, { env: environment, stdio: ['ignore', 'ignore', 'inherit'] });
     if (result.status !== 0) console.warn(`apt-get ${args[0]} did not succeed.`);
   }

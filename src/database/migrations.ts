@@ -36,6 +36,7 @@ export async function revertLast(dataSource: DataSource, connection: PoolConfig)
 
 async function locked<T>(connection: PoolConfig, work: () => Promise<T>): Promise<T> {
   const client = new pg.Client(connection);
+  client.on('error', () => {});
   await client.connect();
   try {
     await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
