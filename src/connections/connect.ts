@@ -1,0 +1,140 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { realpath } from 'node:fs/promises';
+import { sep } from 'node:path';
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  ConnectionAway,
+  findProvider,
+  newFolderName,
+  probe,
+  readSettings,
+  SettingRefused,
+  type ProbeResult,
+  type ProviderDescription,
+  type Settings,
+} from '#storage';
+import { AuditRecord } from '../audit/index.js';
+import { Config } from '../config/index.js';
+import { Database, violates } from '../database/index.js';
+import { GatewayLease } from '../gateways/index.js';
+import { openProvider } from './connection-pool.js';
+import { insertConnection, type ConnectionRow, type NewConnection } from './connections.store.js';
+import { AdminsOnly, AlreadyConnected, ConnectionTestFailed, PlaceReserved, ProviderUnknown } from './errors.js';
+import { Markers } from './marker.js';
+
+export interface ConnectRequest {
+  readonly provider: string;
+  readonly label: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Open to every account; an admin's to decide. */
+  readonly house: boolean;
+  readonly domain?: string;
+}
+
+export interface Connector {
+  readonly account: string;
+  readonly admin: boolean;
+}
+
+/** Tries a place the way it will be used, and only then keeps it. */
+@Injectable()
+export class Connect {
+  constructor(
+    private readonly database: Database,
+    @Inject(Config) private readonly config: Config,
+    private readonly lease: GatewayLease,
+    private readonly markers: Markers,
+    private readonly audit: AuditRecord,
+  ) {}
+
+  async run(by: Connector, request: ConnectRequest): Promise<ConnectionRow> {
+    const place = await this.place(by, request);
+    const result = await this.try(place);
+    if (!result.ok) throw new ConnectionTestFailed(result);
+    return this.keep(by, place);
+  }
+
+  /** The same test, nothing kept. */
+  async test(by: Connector, request: ConnectRequest): Promise<ProbeResult> {
+    const result = await this.try(await this.place(by, request));
+    if (!result.ok) throw new ConnectionTestFailed(result);
+    return result;
+  }
+
+  private async place(by: Connector, request: ConnectRequest): Promise<NewConnection> {
+    const description = findProvider(request.provider);
+    if (!description) throw new ProviderUnknown();
+    const adminsWish = description.adminsOnly || request.house || request.domain !== undefined;
+    if (adminsWish && !by.admin) throw new AdminsOnly();
+    const typed = readSettings(description.fields, request.settings);
+    const settings = await this.settle(typed);
+    return {
+      id: randomUUIDv7(),
+      account: request.house ? null : by.account,
+      provider: description.id,
+      label: request.label,
+      identity: settings['path'] ?? JSON.stringify(settings),
+      domain: request.domain ?? (await this.domain(description, settings)),
+      folder: newFolderName(),
+      settings,
+    };
+  }
+
+  /** Links are followed once, now: the vault is where it was tried, and two ways to one folder are one place. */
+  private async settle(settings: Settings): Promise<Settings> {
+    const path = settings['path'];
+    if (path === undefined) return settings;
+    const real = await realpath(path).catch(() => path);
+    const reserved = [this.config.dataFolder, await realpath(this.config.dataFolder).catch(() => '')];
+    if (reserved.some((folder) => folder !== '' && (real === folder || real.startsWith(folder + sep)))) {
+      throw new PlaceReserved();
+    }
+    return { ...settings, path: real };
+  }
+
+  private async domain(description: ProviderDescription, settings: Settings): Promise<string> {
+    return description.domainOf(settings).catch(() => 'unknown');
+  }
+
+  private async try(place: NewConnection): Promise<ProbeResult> {
+    try {
+      const provider = await openProvider({ ...place, settings: { ...place.settings } }, this.lease.id);
+      return await probe(provider).finally(() => provider.close());
+    } catch (error) {
+      if (!(error instanceof ConnectionAway || error instanceof SettingRefused)) throw error;
+      return {
+        ok: false,
+        steps: [],
+        failedStep: 'prepare',
+        reason: error.message,
+        advice: 'Check what you have typed.',
+      };
+    }
+  }
+
+  /** The marker is written last before the row: a folder without a row is empty, a row without a marker cannot be. */
+  private async keep(by: Connector, place: NewConnection): Promise<ConnectionRow> {
+    const provider = await openProvider({ ...place, settings: { ...place.settings } }, this.lease.id);
+    try {
+      await this.markers.write(place.id, provider, 0);
+      return await this.database.tx(async (sql) => {
+        const row = await insertConnection(sql, place);
+        const details = { provider: place.provider, house: place.account === null };
+        await this.audit.append(sql, {
+          actor: by.account,
+          account: place.account,
+          action: 'connection.made',
+          subject: place.id,
+          details,
+        });
+        return row;
+      });
+    } catch (error) {
+      await provider.removeFolder().catch(() => {});
+      if (violates(error, 'connections_one_place')) throw new AlreadyConnected();
+      throw error;
+    } finally {
+      await provider.close();
+    }
+  }
+}

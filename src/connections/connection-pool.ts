@@ -1,0 +1,73 @@
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { findProvider, metered, retrying, type StorageProvider } from '#storage';
+import { Database } from '../database/index.js';
+import { GatewayLease } from '../gateways/index.js';
+import { ConnectionHealth } from './connection-health.js';
+import { connectionById, type ConnectionRow } from './connections.store.js';
+import { ConnectionUnknown, ProviderUnknown } from './errors.js';
+import { Markers } from './marker.js';
+
+/** The open connections of this gateway: each provider once, its marker checked, behaviour wrapped around it here and nowhere else. */
+@Injectable()
+export class ConnectionPool implements OnApplicationShutdown {
+  private readonly log = new Logger('connections');
+  private readonly opened = new Map<string, Promise<StorageProvider>>();
+
+  constructor(
+    private readonly database: Database,
+    private readonly markers: Markers,
+    private readonly health: ConnectionHealth,
+    private readonly lease: GatewayLease,
+  ) {
+    // What is half-written under the old name may be swept by others from now on.
+    lease.onRebirth(() => void Promise.all([...this.opened.keys()].map((id) => this.close(id))));
+  }
+
+  /** Throws what opening throws (ConnectionAway, MarkerAlarm …); the next call tries again. */
+  provider(id: string): Promise<StorageProvider> {
+    const known = this.opened.get(id);
+    if (known) return known;
+    const opening = this.open(id);
+    this.opened.set(id, opening);
+    opening.catch((error: Error) => {
+      this.opened.delete(id);
+      this.health.failed(id, error);
+    });
+    return opening;
+  }
+
+  /** The next use opens it anew, its marker checked again. */
+  async close(id: string): Promise<void> {
+    const known = this.opened.get(id);
+    this.opened.delete(id);
+    await known?.then((provider) => provider.close()).catch(() => {});
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all([...this.opened.keys()].map((id) => this.close(id)));
+  }
+
+  private async open(id: string): Promise<StorageProvider> {
+    const row = await connectionById(this.database, id);
+    if (!row) throw new ConnectionUnknown();
+    const provider = await openProvider(row, this.lease.id);
+    try {
+      await this.markers.check(row, provider);
+    } catch (error) {
+      this.log.warn(`Connection ${id}: ${(error as Error).message}`);
+      await provider.close();
+      throw error;
+    }
+    return metered(retrying(provider), this.health.meter(id));
+  }
+}
+
+/** The bare provider of a connection, its marker unchecked: for tests before saving and for upkeep. */
+export function openProvider(
+  row: Pick<ConnectionRow, 'provider' | 'settings' | 'folder'>,
+  instance: string,
+): Promise<StorageProvider> {
+  const description = findProvider(row.provider);
+  if (!description) throw new ProviderUnknown();
+  return description.open({ settings: row.settings, folder: row.folder, instance });
+}

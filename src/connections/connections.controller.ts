@@ -1,0 +1,96 @@
+import { Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { Connection, ConnectionList, ConnectionTest, IdParams, LocalConnectionRequest, ProviderList } from '#contracts';
+import { providers } from '#storage';
+import { Access, type Caller, CurrentCaller, Describe, FromBody, FromPath, USERS } from '../access/index.js';
+import { Connect, type ConnectRequest, type Connector } from './connect.js';
+import { connectionRecord, ShowConnections } from './show-connections.js';
+
+/** Connecting places that keep blobs, and looking at them. */
+@Controller('api/cloud')
+export class ConnectionsController {
+  constructor(
+    private readonly connect: Connect,
+    private readonly show: ShowConnections,
+  ) {}
+
+  @Get('providers')
+  @Access(USERS)
+  @Describe({ summary: 'The kinds of storage there are, each with its form.', answers: { 200: ProviderList } })
+  kinds(): ProviderList {
+    return {
+      items: providers.map((provider) => ({
+        provider: provider.id,
+        title: provider.title,
+        help: `${provider.summary} ${provider.help}`,
+        signIn: provider.connect === 'form' ? 'form' : 'oauth',
+        adminsOnly: provider.adminsOnly,
+        fields: provider.fields.map(({ name, label, help, required, secret, kind }) => ({
+          name,
+          label,
+          help,
+          required,
+          kind: secret ? 'secret' : kind === 'url' ? 'url' : 'text',
+        })),
+        capabilities: {
+          largestBlob: provider.traits.largestBlob,
+          checksum: provider.traits.checksum,
+          createOnly: provider.traits.createOnly,
+          spaceKnown: provider.traits.spaceKnown,
+          ranges: provider.traits.ranges,
+        },
+      })),
+    };
+  }
+
+  @Get('connections')
+  @Access(USERS)
+  @Describe({ summary: 'The account’s own connections and the house’s.', answers: { 200: ConnectionList } })
+  async list(@CurrentCaller() caller: Caller): Promise<ConnectionList> {
+    return { items: await this.show.all(caller.accountId) };
+  }
+
+  @Get('connections/:id')
+  @Access(USERS)
+  @Describe({ summary: 'One connection.', answers: { 200: Connection } })
+  one(@CurrentCaller() caller: Caller, @FromPath(IdParams) { id }: IdParams): Promise<Connection> {
+    return this.show.one(caller.accountId, id);
+  }
+
+  @Post('connections/local')
+  @Access(USERS)
+  @Describe({
+    summary: 'Tests a folder of the gateway’s machine (write, read back, compare, delete) and keeps it as a vault.',
+    answers: { 201: Connection },
+    problems: ['connection-test-failed', 'exists'],
+  })
+  async connectLocal(
+    @CurrentCaller() caller: Caller,
+    @FromBody(LocalConnectionRequest) body: LocalConnectionRequest,
+  ): Promise<Connection> {
+    return connectionRecord(await this.connect.run(connector(caller), localRequest(body)));
+  }
+
+  @Post('connections/local/test')
+  @HttpCode(200)
+  @Access(USERS)
+  @Describe({
+    summary: 'The same test; nothing is kept.',
+    answers: { 200: ConnectionTest },
+    problems: ['connection-test-failed'],
+  })
+  async testLocal(
+    @CurrentCaller() caller: Caller,
+    @FromBody(LocalConnectionRequest) body: LocalConnectionRequest,
+  ): Promise<ConnectionTest> {
+    const { steps } = await this.connect.test(connector(caller), localRequest(body));
+    return { ok: true, steps: [...steps] };
+  }
+}
+
+function connector(caller: Caller): Connector {
+  return { account: caller.accountId, admin: caller.roles.includes('admin') };
+}
+
+function localRequest({ label, path, house, domain }: LocalConnectionRequest): ConnectRequest {
+  return { provider: 'local', label, settings: { path }, house: house ?? false, ...(domain ? { domain } : {}) };
+}

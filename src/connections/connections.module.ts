@@ -1,0 +1,27 @@
+import { Module } from '@nestjs/common';
+import { AuditModule } from '../audit/index.js';
+import { GatewaysModule } from '../gateways/index.js';
+import { KeysModule } from '../keys/index.js';
+import { Connect } from './connect.js';
+import { ConnectionHealth } from './connection-health.js';
+import { ConnectionPool } from './connection-pool.js';
+import { ConnectionsController } from './connections.controller.js';
+import { DefaultStorageController } from './default-storage.controller.js';
+import { FirstVault } from './first-vault.js';
+import { Markers } from './marker.js';
+import { ShowConnections } from './show-connections.js';
+import { SpaceLedger } from './space-ledger.js';
+import { Spreads } from './spreads.js';
+
+/**
+ * Clouds and vaults being connected, tested and kept open, the room on them, and how an account's
+ * new chunks are spread over them. Hands out providers that keep opaque blobs; knows nothing of
+ * files, and of keys only the one that seals a marker.
+ */
+@Module({
+  imports: [AuditModule, GatewaysModule, KeysModule],
+  controllers: [ConnectionsController, DefaultStorageController],
+  providers: [Connect, ConnectionHealth, ConnectionPool, FirstVault, Markers, ShowConnections, SpaceLedger, Spreads],
+  exports: [ConnectionHealth, ConnectionPool, Markers, SpaceLedger, Spreads],
+})
+export class ConnectionsModule {}

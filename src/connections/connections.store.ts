@@ -1,0 +1,183 @@
+import type { Sql } from '../database/index.js';
+
+export interface ConnectionRow {
+  id: string;
+  /** Null for the house's own. */
+  account: string | null;
+  provider: string;
+  label: string;
+  domain: string;
+  folder: string;
+  settings: Record<string, string>;
+  enabled: boolean;
+  priority: number;
+  limits: Record<string, unknown>;
+  alarm: string | null;
+  last_success_at: Date | null;
+  last_error: string | null;
+  last_error_at: Date | null;
+  space_total: number | null;
+  space_used: number | null;
+  space_free: number | null;
+  marked_sequence: number;
+  created_at: Date;
+}
+
+const COLUMNS = `id, account, provider, label, domain, folder, settings, enabled, priority, limits, alarm, last_success_at,
+  last_error, last_error_at, space_total, space_used, space_free, marked_sequence, created_at`;
+
+export interface NewConnection {
+  readonly id: string;
+  readonly account: string | null;
+  readonly provider: string;
+  readonly label: string;
+  readonly identity: string;
+  readonly domain: string;
+  readonly folder: string;
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+export async function insertConnection(sql: Sql, row: NewConnection): Promise<ConnectionRow> {
+  const rows = await sql.query<ConnectionRow>(
+    `insert into connections (id, account, provider, label, identity, domain, folder, settings, last_success_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, now()) returning ${COLUMNS}`,
+    [row.id, row.account, row.provider, row.label, row.identity, row.domain, row.folder, row.settings],
+  );
+  return rows[0] as ConnectionRow;
+}
+
+/** The house's connections and the account's own. */
+export function connectionsOpenTo(sql: Sql, account: string): Promise<ConnectionRow[]> {
+  return sql.query(
+    `select ${COLUMNS} from connections where removed_at is null and (account is null or account = $1)
+     order by created_at, id`,
+    [account],
+  );
+}
+
+export async function connectionById(sql: Sql, id: string): Promise<ConnectionRow | undefined> {
+  const rows = await sql.query<ConnectionRow>(
+    `select ${COLUMNS} from connections where id = $1 and removed_at is null`,
+    [id],
+  );
+  return rows[0];
+}
+
+export async function anyConnection(sql: Sql): Promise<boolean> {
+  const rows = await sql.query<{ found: boolean }>('select exists (select 1 from connections) as found');
+  return rows[0]?.found ?? false;
+}
+
+export function allConnections(sql: Sql): Promise<ConnectionRow[]> {
+  return sql.query(`select ${COLUMNS} from connections where removed_at is null order by id`);
+}
+
+export interface Observed {
+  readonly succeededAt: Date | null;
+  readonly error: string | null;
+  readonly erredAt: Date | null;
+  readonly space: { total: number | null; used: number | null; free: number | null } | null;
+}
+
+export async function noteObserved(sql: Sql, id: string, seen: Observed): Promise<void> {
+  await sql.execute(
+    `update connections set
+       last_success_at = greatest(last_success_at, $2), last_error = coalesce($3, last_error),
+       last_error_at = greatest(last_error_at, $4),
+       space_total = case when $5 then $6 else space_total end, space_used = case when $5 then $7 else space_used end,
+       space_free = case when $5 then $8 else space_free end, space_at = case when $5 then now() else space_at end
+     where id = $1`,
+    [
+      id,
+      seen.succeededAt,
+      seen.error,
+      seen.erredAt,
+      seen.space !== null,
+      seen.space?.total ?? null,
+      seen.space?.used ?? null,
+      seen.space?.free ?? null,
+    ],
+  );
+}
+
+export async function raiseAlarm(sql: Sql, id: string, alarm: string): Promise<void> {
+  await sql.execute('update connections set alarm = $2, updated_at = now() where id = $1', [id, alarm]);
+}
+
+export async function installationId(sql: Sql): Promise<string> {
+  const rows = await sql.query<{ id: string }>('select id from installation');
+  return (rows[0] as { id: string }).id;
+}
+
+/** The highest sequence that any blob on this connection was given. */
+export async function highestSequence(sql: Sql, connection: string): Promise<number> {
+  const rows = await sql.query<{ highest: number }>(
+    'select coalesce(max(sequence), 0)::bigint as highest from blobs where connection = $1',
+    [connection],
+  );
+  return rows[0]?.highest ?? 0;
+}
+
+export async function noteMarked(sql: Sql, connection: string, sequence: number): Promise<void> {
+  await sql.execute('update connections set marked_sequence = greatest(marked_sequence, $2) where id = $1', [
+    connection,
+    sequence,
+  ]);
+}
+
+/** Where the blob sequence of this database stands: no marker of ours can honestly be ahead of it. */
+export async function blobSequence(sql: Sql): Promise<number> {
+  const rows = await sql.query<{ last: number }>(
+    'select case when is_called then last_value else 0 end as last from blob_sequence',
+  );
+  return rows[0]?.last ?? 0;
+}
+
+export async function hasBlobs(sql: Sql, connection: string): Promise<boolean> {
+  const rows = await sql.query<{ found: boolean }>(
+    `select exists (select 1 from blobs where connection = $1 and state in ('intended', 'live')) as found`,
+    [connection],
+  );
+  return rows[0]?.found ?? false;
+}
+
+/** What other gateways have set aside there; the connection's row is locked until the transaction ends. */
+export async function lockSpace(sql: Sql, connection: string, gateway: string): Promise<number> {
+  await sql.query('select 1 from connections where id = $1 for update', [connection]);
+  const rows = await sql.query<{ granted: number }>(
+    `select coalesce(sum(s.granted), 0)::bigint as granted from space_slabs s join gateways g on g.id = s.gateway
+     where s.connection = $1 and s.gateway <> $2 and g.alive_until > now()`,
+    [connection, gateway],
+  );
+  return rows[0]?.granted ?? 0;
+}
+
+export async function setSpaceSlab(sql: Sql, connection: string, gateway: string, granted: number): Promise<void> {
+  await sql.query(
+    `insert into space_slabs (connection, gateway, granted) values ($1, $2, $3)
+     on conflict (connection, gateway) do update set granted = excluded.granted`,
+    [connection, gateway, granted],
+  );
+}
+
+export interface SpreadRow {
+  data: number;
+  parity: number;
+  connections: string[] | null;
+}
+
+export async function spreadOf(sql: Sql, account: string): Promise<SpreadRow | undefined> {
+  const rows = await sql.query<SpreadRow>('select data, parity, connections from spreads where account = $1', [
+    account,
+  ]);
+  return rows[0];
+}
+
+export async function setSpread(sql: Sql, account: string, spread: SpreadRow): Promise<void> {
+  await sql.query(
+    `insert into spreads (account, data, parity, connections) values ($1, $2, $3, $4)
+     on conflict (account) do update set data = excluded.data, parity = excluded.parity,
+       connections = excluded.connections, updated_at = now()`,
+    [account, spread.data, spread.parity, spread.connections],
+  );
+}

@@ -1,0 +1,62 @@
+import { Fault } from '#contracts';
+import type { ProbeResult } from '#storage';
+
+export class ConnectionUnknown extends Fault {
+  constructor() {
+    super('There is no such connection.');
+  }
+}
+
+export class ProviderUnknown extends Fault {
+  constructor() {
+    super('There is no such provider.');
+  }
+}
+
+/** Only those who look after the machine may connect what reaches into it. */
+export class AdminsOnly extends Fault {
+  constructor() {
+    super('Only an admin can do this.');
+  }
+}
+
+export class AlreadyConnected extends Fault {
+  constructor() {
+    super('This place is connected already.');
+  }
+}
+
+/** A place that Tessera needs for itself, or that lies inside such a one. */
+export class PlaceReserved extends Fault {
+  constructor() {
+    super('The gateway keeps its own things in this folder. Please choose another one.');
+  }
+}
+
+/** The test before saving failed; the result says at which step, and what to do. */
+export class ConnectionTestFailed extends Fault {
+  constructor(readonly result: Pick<ProbeResult, 'steps' | 'failedStep' | 'advice' | 'reason'>) {
+    super(`The test failed at the step "${result.failedStep}": ${result.reason ?? 'no reason given'}`);
+  }
+}
+
+/** What lies in our folder there is not what this gateway put there. Nothing is written or deleted until somebody looks. */
+export class MarkerAlarm extends Fault {}
+
+/** The spread cannot be had with the connections there are. */
+export class SpreadUnmet extends Fault {}
+
+/** No connection has room for it. */
+export class StorageFull extends Fault {
+  constructor() {
+    super('No connection has room for this.');
+  }
+}
+
+/** No connection can take it at the moment. */
+export class StorageAway extends Fault {
+  override readonly retriable = true;
+  constructor() {
+    super('No connection can take this at the moment.');
+  }
+}

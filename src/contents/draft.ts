@@ -1,0 +1,162 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { CommitUnknown, DatabaseAway, DatabaseBusy, type Database, type Sql } from '../database/index.js';
+import type { NewContentKey } from '../keys/index.js';
+import {
+  abandonDraft,
+  addChunk,
+  addPage,
+  contentState,
+  entomb,
+  markLive,
+  openDraft,
+  publishDraft,
+  publishEmpty,
+  replanShard,
+  type FinishedContent,
+  type IntendedBlob,
+  type IntendedChunk,
+  type LiveBlob,
+  type NewContent,
+} from './contents.store.js';
+import { DraftLost, SlabClosed } from './errors.js';
+import type { QuotaReservation } from './quota-slab.js';
+
+/** How long an unclear COMMIT is asked about before the answer has to be «unknown». */
+const CLEAR_UP_ATTEMPTS = 60;
+const CLEAR_UP_PAUSE_MS = 500;
+
+/**
+ * One upload's content while it is being filled. The order in which things are written is what
+ * makes it safe to be killed anywhere:
+ *
+ *  1. intent (content, chunk with its wrapped key, shards, blobs) is committed before a byte is sent,
+ *     so whatever may lie on a connection is known and can be swept;
+ *  2. a blob is noted live only with the provider's proof, at the latest by the publication;
+ *  3. publication is one transaction: content by compare-and-set, manifest, and what the caller adds
+ *     (the version in the tree). Before it nothing is visible, after it everything is;
+ *  4. whoever gives a draft up sets its state first; only condemned blobs are ever deleted.
+ */
+export class Draft {
+  private opened = false;
+  private ended = false;
+  private readonly live: LiveBlob[] = [];
+
+  constructor(
+    private readonly database: Database,
+    private readonly content: NewContent,
+    readonly key: NewContentKey,
+  ) {}
+
+  get account(): string {
+    return this.content.account;
+  }
+
+  get id(): string {
+    return this.content.id;
+  }
+
+  /** Commits the intent for a chunk. Calls must not overlap. */
+  async intend(chunk: IntendedChunk): Promise<void> {
+    if (!this.opened) {
+      await openDraft(this.database, this.content, chunk);
+      this.opened = true;
+      return;
+    }
+    const live = this.live.slice();
+    if (!(await addChunk(this.database, this.content, chunk, live))) throw new DraftLost();
+    this.live.splice(0, live.length);
+  }
+
+  /** Commits that a shard is to lie elsewhere; what lies at the first place will be deleted. */
+  async replan(chunk: number, shard: number, blob: IntendedBlob): Promise<void> {
+    const place = { account: this.account, content: this.id, chunk, shard };
+    if (!(await replanShard(this.database, place, blob))) throw new DraftLost();
+  }
+
+  /** The provider has proved that it has the blob; recorded with the next intent or with the publication. */
+  noteLive(blob: LiveBlob): void {
+    this.live.push(blob);
+  }
+
+  async writePage(page: { page: number; startOffset: number; sealed: Buffer }): Promise<void> {
+    if (!(await addPage(this.database, this.content, page))) throw new DraftLost();
+  }
+
+  /**
+   * Publishes the content together with what `also` writes, in one transaction. When it returns, it
+   * is committed; when it throws, nothing is visible, but for the one case that a fault names: the
+   * database could not be asked for its verdict on a lost COMMIT.
+   */
+  async publish<T>(
+    finished: Omit<FinishedContent, 'slab'>,
+    reservation: QuotaReservation,
+    also: (sql: Sql) => Promise<T>,
+  ): Promise<T> {
+    let result: { value: T } | undefined;
+    const work = async (sql: Sql): Promise<T> => {
+      await this.close(sql, { ...finished, slab: reservation.slabId });
+      const value = await also(sql);
+      result = { value };
+      return value;
+    };
+    try {
+      await this.database.tx(work);
+    } catch (error) {
+      if (error instanceof SlabClosed) {
+        await reservation.renew();
+        return this.publish(finished, reservation, also);
+      }
+      if (!(error instanceof CommitUnknown)) throw error;
+      await this.clearUp(error);
+    }
+    this.ended = true;
+    reservation.spend(finished.size);
+    return (result as { value: T }).value;
+  }
+
+  /** Gives the draft up, if it was not published. What cannot be done now, upkeep does. */
+  async abandon(): Promise<void> {
+    if (this.ended) return;
+    this.ended = true;
+    await this.database.tx((sql) => abandonDraft(sql, this.content));
+  }
+
+  private async close(sql: Sql, finished: FinishedContent): Promise<void> {
+    if (!this.opened) {
+      if (!(await publishEmpty(sql, this.content, finished))) throw new SlabClosed();
+      return;
+    }
+    if ((await markLive(sql, this.account, this.live)) !== this.live.length) throw new DraftLost();
+    const { published, slab } = await publishDraft(sql, this.content, finished);
+    if (!published) throw new DraftLost();
+    if (!slab) throw new SlabClosed();
+  }
+
+  /**
+   * The answer to COMMIT was lost. We try to give the draft up: the row lock (or, where there is no
+   * row yet, the unique key of a tombstone) waits for the transaction in doubt, so the outcome is
+   * certain. If giving up fails, it was published.
+   */
+  private async clearUp(unknown: CommitUnknown): Promise<void> {
+    for (let attempt = 0; attempt < CLEAR_UP_ATTEMPTS; attempt++) {
+      try {
+        const state = await this.database.tx(async (sql) => {
+          if (!this.opened) await entomb(sql, this.content);
+          await abandonDraft(sql, this.content);
+          return contentState(sql, this.content);
+        });
+        if (state === 'published') return;
+        this.ended = true;
+        throw new DraftLost();
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+        await pause(CLEAR_UP_PAUSE_MS);
+      }
+    }
+    throw unknown;
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof CommitUnknown || error instanceof DatabaseAway || error instanceof DatabaseBusy;
+}

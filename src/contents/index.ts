@@ -1,0 +1,20 @@
+export { ContentsModule } from './contents.module.js';
+export { Draft } from './draft.js';
+export { Drafts, type Spread } from './drafts.js';
+export { Quota } from './quota.js';
+export type { QuotaReservation } from './quota-slab.js';
+export { usedBytes } from './quota.store.js';
+export { ContentDamaged, DraftLost, QuotaExceeded } from './errors.js';
+export { chunkRows, pageAt, placementRows, publishedContent, type ChunkRow, type ContentRow } from './reading.store.js';
+export { abandonDraft } from './contents.store.js';
+export {
+  condemnedBlobs,
+  connectionsToSweep,
+  forgetEnded,
+  lapsedDrafts,
+  markGone,
+  noteLook,
+  tombstones,
+  type CondemnedBlob,
+} from './sweep.store.js';
+export { settleSlabsOf } from './settle-slabs.js';

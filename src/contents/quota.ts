@@ -1,0 +1,139 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { Database, type Sql } from '../database/index.js';
+import { QuotaExceeded } from './errors.js';
+import { GatewayLease } from '../gateways/index.js';
+import { addSlab, growSlab, lockUsage, settleSlab, shrinkSlab, slabsOfGateway } from './quota.store.js';
+import { QuotaReservation, QuotaSlab } from './quota-slab.js';
+
+const LARGEST_GRANT = 1024 ** 3;
+/** A slab that was granted this much is closed for new promises, so that no sum runs over many contents. */
+const FULL_SLAB = 4 * LARGEST_GRANT;
+
+/**
+ * Quota, exact under any number of uploads, with no row that all of them update. A gateway takes a
+ * slab (the smaller of 1 GiB and 1 % of what remains, or what one upload needs) under the lock of
+ * the account's usage row, and hands it out from memory. A published content names its slab; what
+ * the contents of a slab took is settled when the slab closes, and the rest comes back: also when
+ * its gateway dies, by upkeep.
+ */
+@Injectable()
+export class Quota {
+  private readonly slabs = new Map<string, QuotaSlab>();
+  /** Full slabs whose uploads are still under way. */
+  private readonly full = new Set<QuotaSlab>();
+  private readonly lines = new Map<string, Promise<void>>();
+
+  constructor(
+    private readonly database: Database,
+    private readonly lease: GatewayLease,
+  ) {}
+
+  /** Sets bytes aside before any of them is sent. Throws QuotaExceeded when they cannot fit. */
+  async reserve(account: string, bytes: number): Promise<QuotaReservation> {
+    const reservation = new QuotaReservation((total) => this.promise(account, total));
+    await reservation.raiseTo(bytes);
+    return reservation;
+  }
+
+  /** Gives the unpromised room of this gateway's slabs back, so that others can use it. Upkeep calls it now and then. */
+  async returnIdle(): Promise<void> {
+    for (const slab of [...this.slabs.values()]) await this.inLine(slab.account, () => this.giveBack(slab));
+    for (const slab of [...this.full]) if (slab.promised === 0) await this.settle(slab);
+    // A grant whose COMMIT was lost may have left a slab that nobody here knows.
+    const known = new Set([...this.slabs.values(), ...this.full].map((slab) => slab.id));
+    for (const row of await slabsOfGateway(this.database, this.lease.id)) {
+      if (!known.has(row.id) && !this.lines.has(row.account)) await this.settleRow(row.account, row.id);
+    }
+  }
+
+  /** The slab is gone from the database: whoever holds room in it must take it elsewhere. */
+  private promise(account: string, bytes: number): Promise<QuotaSlab> {
+    const slab = this.usable(account);
+    if (slab?.promise(bytes)) return Promise.resolve(slab);
+    return this.inLine(account, async () => {
+      const open = this.usable(account);
+      if (open?.promise(bytes)) return open;
+      const slabWithRoom = await this.grant(account, bytes, open);
+      slabWithRoom.promise(bytes);
+      return slabWithRoom;
+    });
+  }
+
+  private usable(account: string): QuotaSlab | undefined {
+    const slab = this.slabs.get(account);
+    if (!slab) return undefined;
+    if (!slab.closed && slab.gateway === this.lease.id) return slab;
+    this.slabs.delete(account);
+    return undefined;
+  }
+
+  /** Grows the open slab, or takes a new one beside it; either way the answer has the bytes free. */
+  private async grant(account: string, bytes: number, open: QuotaSlab | undefined): Promise<QuotaSlab> {
+    const growing = open && open.granted < FULL_SLAB ? open : undefined;
+    const fresh = new QuotaSlab(account, randomUUIDv7(), this.lease.id);
+    const { slab, by } = await this.database.tx(async (sql) => {
+      const remaining = await remainingQuota(sql, account);
+      const missing = bytes - (growing?.free ?? 0);
+      if (growing && missing <= remaining) {
+        const grown = grantFor(missing, remaining);
+        if (await growSlab(sql, { account, id: growing.id, by: grown })) return { slab: growing, by: grown };
+      }
+      if (bytes > remaining) throw new QuotaExceeded();
+      const granted = grantFor(bytes, remaining);
+      await addSlab(sql, { account, id: fresh.id, gateway: fresh.gateway, granted });
+      return { slab: fresh, by: granted };
+    });
+    slab.grow(by);
+    if (open && slab !== open) this.full.add(open);
+    this.slabs.set(account, slab);
+    return slab;
+  }
+
+  private async giveBack(slab: QuotaSlab): Promise<void> {
+    if (slab.promised === 0) {
+      this.slabs.delete(slab.account);
+      return this.settle(slab);
+    }
+    const idle = slab.takeIdle();
+    if (idle === 0) return;
+    await this.database.tx(async (sql) => {
+      await lockUsage(sql, slab.account);
+      await shrinkSlab(sql, { account: slab.account, id: slab.id, by: idle });
+    });
+  }
+
+  private async settle(slab: QuotaSlab): Promise<void> {
+    this.full.delete(slab);
+    slab.close();
+    await this.settleRow(slab.account, slab.id);
+  }
+
+  private settleRow(account: string, id: string): Promise<void> {
+    return this.database.tx(async (sql) => {
+      await lockUsage(sql, account);
+      await settleSlab(sql, account, id);
+    });
+  }
+
+  /** Grants of one account go one after the other: the second usually finds what the first one brought. */
+  private inLine<T>(account: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.lines.get(account) ?? Promise.resolve()).then(work);
+    const end = turn.then(
+      () => {},
+      () => {},
+    );
+    this.lines.set(account, end);
+    void end.then(() => this.lines.get(account) === end && this.lines.delete(account));
+    return turn;
+  }
+}
+
+async function remainingQuota(sql: Sql, account: string): Promise<number> {
+  const { quota, settled, granted } = await lockUsage(sql, account);
+  return quota === null ? Number.MAX_SAFE_INTEGER : quota - settled - granted;
+}
+
+function grantFor(bytes: number, remaining: number): number {
+  return Math.max(bytes, Math.min(LARGEST_GRANT, Math.floor(remaining / 100)));
+}

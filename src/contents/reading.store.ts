@@ -1,0 +1,85 @@
+import type { Sql } from '../database/index.js';
+
+export interface ContentRow {
+  account_key: string;
+  wrapped_key: Buffer | null;
+  manifest_header: Buffer;
+  size: number;
+  data: number;
+  parity: number;
+}
+
+export async function publishedContent(sql: Sql, account: string, id: string): Promise<ContentRow | undefined> {
+  const rows = await sql.prepared<ContentRow>(
+    'published-content',
+    `select account_key, wrapped_key, manifest_header, size, data, parity from contents
+     where account = $1 and id = $2 and state = 'published'`,
+    [account, id],
+  );
+  return rows[0];
+}
+
+/** The sealed page whose chunks hold this offset, as the unsealed hint beside it says; the page itself proves it. */
+export async function pageAt(
+  sql: Sql,
+  account: string,
+  content: string,
+  offset: number,
+): Promise<{ page: number; sealed: Buffer } | undefined> {
+  const rows = await sql.prepared<{ page: number; sealed: Buffer }>(
+    'page-at',
+    `select page, sealed from manifest_pages where account = $1 and content = $2 and start_offset <= $3
+     order by start_offset desc limit 1`,
+    [account, content, offset],
+  );
+  return rows[0];
+}
+
+export interface ChunkRow {
+  index: number;
+  key_id: string;
+  wrapped_key: Buffer;
+  shard: number;
+  shard_offset: number;
+  shard_length: number;
+  digest: Buffer;
+  state: 'intended' | 'live' | 'condemned' | 'gone';
+  connection: string;
+  name: string;
+}
+
+/** Chunks `[from, to]` with a row for each of their shards. */
+export function chunkRows(
+  sql: Sql,
+  content: { account: string; id: string },
+  from: number,
+  to: number,
+): Promise<ChunkRow[]> {
+  return sql.prepared<ChunkRow>(
+    'chunk-rows',
+    `select c.index, c.key_id, c.wrapped_key, s.shard, s."offset" as shard_offset, s.length as shard_length,
+       s.digest, b.state, b.connection, b.name
+     from chunks c
+     join shards s on s.account = $1 and s.content = $2 and s.chunk = c.index
+     join blobs b on b.account = $1 and b.id = s.blob
+     where c.account = $1 and c.content = $2 and c.index between $3 and $4
+     order by c.index, s.shard`,
+    [content.account, content.id, from, to],
+  );
+}
+
+/** Where a content lies, for people: one row for each shard, with the plaintext length of its chunk. */
+export function placementRows(
+  sql: Sql,
+  account: string,
+  content: string,
+): Promise<{ index: number; length: number; shard: number; connection: string; state: string }[]> {
+  return sql.query(
+    `select c.index, c.length, s.shard, b.connection, b.state
+     from chunks c
+     join shards s on s.account = c.account and s.content = c.content and s.chunk = c.index
+     join blobs b on b.account = s.account and b.id = s.blob
+     where c.account = $1 and c.content = $2 order by c.index, s.shard`,
+    [account, content],
+  );
+}

@@ -1,0 +1,46 @@
+import { Fault } from '#contracts';
+
+/** A name or a path that no file could have. */
+export class NameRefused extends Fault {}
+
+export class NotFound extends Fault {
+  constructor(message = 'There is nothing at this path.') {
+    super(message);
+  }
+}
+
+export class NameTaken extends Fault {
+  constructor() {
+    super('There is already something at this path.');
+  }
+}
+
+export class IsFolder extends Fault {
+  constructor() {
+    super('There is a folder at this path.');
+  }
+}
+
+export class BelowFile extends Fault {
+  constructor() {
+    super('A part of this path is a file, so nothing can lie below it.');
+  }
+}
+
+export class IntoItself extends Fault {
+  constructor() {
+    super('A folder cannot be moved into itself.');
+  }
+}
+
+export class RootStays extends Fault {
+  constructor() {
+    super('The top folder cannot be moved, renamed or deleted.');
+  }
+}
+
+export class PreconditionFailed extends Fault {
+  constructor() {
+    super('The file is not in the state that the request asks for.');
+  }
+}

@@ -1,0 +1,20 @@
+import { Module } from '@nestjs/common';
+import { KeysModule } from '../keys/index.js';
+import { MoveEntry } from './move.js';
+import { Trash } from './trash.js';
+import { TrashController } from './trash.controller.js';
+import { Tree } from './tree.js';
+import { TreeController } from './tree.controller.js';
+
+/**
+ * The tree that an account sees: names, folders, files and their immutable versions, the trash.
+ * Knows which content a version holds, by id, and proves that a version row was not changed; does
+ * not know chunks, connections or bytes.
+ */
+@Module({
+  imports: [KeysModule],
+  controllers: [TreeController, TrashController],
+  providers: [Tree, MoveEntry, Trash],
+  exports: [Tree, MoveEntry, Trash],
+})
+export class FilesModule {}

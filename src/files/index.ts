@@ -1,0 +1,10 @@
+export { FilesModule } from './files.module.js';
+export { MoveEntry } from './move.js';
+export { Trash } from './trash.js';
+export { Tree, type FoundFile, type FolderPage } from './tree.js';
+export { publishVersion, type NewVersion, type Published } from './publish-version.js';
+export { fileRecord, verifiedSha256, type EntryRecord, type FileRecord, type FolderRecord } from './records.js';
+export { TreePath } from './tree-path.js';
+export { formatPath, namesFromUrl, parsePath, type Names } from './names.js';
+export { checkPreconditions, etagOf, parseTags, type Preconditions } from './preconditions.js';
+export * from './errors.js';

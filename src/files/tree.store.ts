@@ -1,0 +1,211 @@
+import type { Sql } from '../database/index.js';
+import { nameKey, type Names } from './names.js';
+
+export interface NodeRow {
+  id: string;
+  parent: string | null;
+  kind: 'folder' | 'file';
+  name: string;
+  head: string | null;
+  created_at: Date;
+  modified_at: Date;
+}
+
+export interface VersionRow {
+  version: string;
+  number: number;
+  content: string;
+  size: number;
+  content_type: string;
+  version_modified_at: Date;
+  version_created_at: Date;
+  account_key: string;
+  mac: Buffer;
+  sealed_sha256: Buffer;
+}
+
+/** A node with its newest version's columns beside it, all null for a folder. */
+export type ListedRow = NodeRow & { [Key in keyof VersionRow]: VersionRow[Key] | null };
+
+const NODE = 'n.id, n.parent, n.kind, n.name, n.head, n.created_at, n.modified_at';
+const VERSION = `v.id as version, v.number, v.content, v.size, v.content_type, v.modified_at as version_modified_at,
+  v.created_at as version_created_at, v.account_key, v.mac, v.sealed_sha256`;
+
+export async function insertRoot(sql: Sql, account: string): Promise<void> {
+  await sql.query(
+    `insert into nodes (account, id, kind, name, name_key) values ($1, $1, 'folder', '', '') on conflict do nothing`,
+    [account],
+  );
+}
+
+/** The nodes along a path, from the top folder as deep as they exist. */
+export function walk(sql: Sql, account: string, names: Names): Promise<NodeRow[]> {
+  return sql.prepared<NodeRow>(
+    'walk',
+    `with recursive walk as (
+       select ${NODE}, 0 as depth from nodes n where n.account = $1 and n.id = $1
+       union all
+       select ${NODE}, walk.depth + 1 from walk join nodes n
+         on n.account = $1 and n.parent = walk.id and n.name_key = ($2::text[])[walk.depth + 1] and n.trashed_at is null
+       where walk.depth < cardinality($2::text[])
+     )
+     select * from walk order by depth`,
+    [account, names.map(nameKey)],
+  );
+}
+
+/** A node as it is now, locked until the transaction ends; undefined when it is in the trash, or elsewhere by now. */
+export async function lockNode(sql: Sql, account: string, node: NodeRow): Promise<NodeRow | undefined> {
+  const rows = await sql.prepared<NodeRow>(
+    'lock-node',
+    `select ${NODE} from nodes n where n.account = $1 and n.id = $2 and n.trashed_at is null
+       and n.parent is not distinct from $3 and n.name_key = $4 for update`,
+    [account, node.id, node.parent, nameKey(node.name)],
+  );
+  return rows[0];
+}
+
+/** Moves, deletions and restores of an account's tree go one after the other; uploads do not wait for them. */
+export async function lockStructure(sql: Sql, account: string): Promise<void> {
+  await sql.query('select 1 from nodes where account = $1 and id = $1 for no key update', [account]);
+}
+
+/** Undefined when the name is taken by now. */
+export async function insertNode(
+  sql: Sql,
+  account: string,
+  node: { id: string; parent: string; kind: 'folder' | 'file'; name: string; head: string | null },
+): Promise<NodeRow | undefined> {
+  const rows = await sql.prepared<NodeRow>(
+    'insert-node',
+    `insert into nodes as n (account, id, parent, kind, name, name_key, head) values ($1, $2, $3, $4, $5, $6, $7)
+     on conflict (account, parent, name_key) where trashed_at is null do nothing returning ${NODE}`,
+    [account, node.id, node.parent, node.kind, node.name, nameKey(node.name), node.head],
+  );
+  return rows[0];
+}
+
+export async function childNamed(
+  sql: Sql,
+  account: string,
+  parent: string,
+  name: string,
+): Promise<NodeRow | undefined> {
+  const rows = await sql.query<NodeRow>(
+    `select ${NODE} from nodes n where account = $1 and parent = $2 and name_key = $3 and trashed_at is null`,
+    [account, parent, nameKey(name)],
+  );
+  return rows[0];
+}
+
+export async function setHead(sql: Sql, account: string, node: string, version: string): Promise<void> {
+  await sql.prepared('set-head', 'update nodes set head = $3, modified_at = now() where account = $1 and id = $2', [
+    account,
+    node,
+    version,
+  ]);
+}
+
+export async function relocate(
+  sql: Sql,
+  account: string,
+  node: string,
+  place: { parent: string; name: string },
+): Promise<void> {
+  await sql.query(
+    `update nodes set parent = $3, name = $4, name_key = $5, trashed_at = null, trashed_path = null,
+       modified_at = case when kind = 'folder' then now() else modified_at end
+     where account = $1 and id = $2`,
+    [account, node, place.parent, place.name, nameKey(place.name)],
+  );
+}
+
+export async function putIntoTrash(sql: Sql, account: string, node: string, path: string): Promise<void> {
+  await sql.query('update nodes set trashed_at = now(), trashed_path = $3 where account = $1 and id = $2', [
+    account,
+    node,
+    path,
+  ]);
+}
+
+export async function trashedNode(
+  sql: Sql,
+  account: string,
+  id: string,
+): Promise<(NodeRow & { trashed_path: string }) | undefined> {
+  const rows = await sql.query<NodeRow & { trashed_path: string }>(
+    `select ${NODE}, n.trashed_path from nodes n where account = $1 and id = $2 and trashed_at is not null for update`,
+    [account, id],
+  );
+  return rows[0];
+}
+
+/** Children in the order of their names' bytes, after the given one. Keyset paging: no page shifts when names come and go. */
+export function children(
+  sql: Sql,
+  account: string,
+  folder: string,
+  page: { after: string; most: number },
+): Promise<ListedRow[]> {
+  return sql.prepared<ListedRow>(
+    'children',
+    `select ${NODE}, ${VERSION}
+     from (select * from nodes where account = $1 and parent = $2 and trashed_at is null and name > $3
+           order by name limit $4) n
+     left join versions v on v.account = $1 and v.id = n.head
+     order by n.name`,
+    [account, folder, page.after, page.most],
+  );
+}
+
+export async function versionById(sql: Sql, account: string, id: string): Promise<VersionRow | undefined> {
+  const rows = await sql.prepared<VersionRow>(
+    'version-by-id',
+    `select ${VERSION} from versions v where v.account = $1 and v.id = $2`,
+    [account, id],
+  );
+  return rows[0];
+}
+
+export interface NewVersionRow {
+  id: string;
+  file: string;
+  content: string;
+  size: number;
+  contentType: string;
+  modifiedAt: Date;
+  createdAt: Date;
+  accountKey: string;
+  mac: Buffer;
+  sealedSha256: Buffer;
+}
+
+/** Numbers count up per file; the caller holds the file's row, or has just made it. */
+export async function insertVersion(
+  sql: Sql,
+  account: string,
+  row: NewVersionRow,
+  after: string | null,
+): Promise<void> {
+  await sql.prepared(
+    'insert-version',
+    `insert into versions (account, id, file, number, content, size, content_type, modified_at, created_at,
+       account_key, mac, sealed_sha256)
+     values ($1, $2, $3, 1 + coalesce((select number from versions where account = $1 and id = $12), 0),
+       $4, $5, $6, $7, $8, $9, $10, $11)`,
+    [
+      account,
+      row.id,
+      row.file,
+      row.content,
+      row.size,
+      row.contentType,
+      row.modifiedAt,
+      row.createdAt,
+      row.accountKey,
+      row.mac,
+      row.sealedSha256,
+      after,
+    ],
+  );
+}

@@ -1,0 +1,143 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { Database, type Sql } from '../database/index.js';
+import { AccountKeyring } from '../keys/index.js';
+import { BelowFile, IsFolder, NameRefused, NameTaken, NotFound } from './errors.js';
+import { checkPreconditions, type Preconditions } from './preconditions.js';
+import type { Names } from './names.js';
+import { entryRecord, fileRecord, folderRecord, type EntryRecord, type FolderRecord } from './records.js';
+import {
+  childNamed,
+  children,
+  insertNode,
+  insertRoot,
+  versionById,
+  walk,
+  type NodeRow,
+  type VersionRow,
+} from './tree.store.js';
+
+export interface FoundFile {
+  readonly node: NodeRow;
+  readonly version: VersionRow;
+  readonly names: Names;
+}
+
+export interface FolderPage {
+  readonly items: EntryRecord[];
+  readonly nextCursor?: string;
+}
+
+/** Looking things up in an account's tree, and making folders in it. */
+@Injectable()
+export class Tree {
+  constructor(
+    private readonly database: Database,
+    private readonly keyring: AccountKeyring,
+  ) {}
+
+  /** The newest version of a file; a folder there is IsFolder. */
+  async file(account: string, names: Names): Promise<FoundFile> {
+    const node = await this.nodeAt(this.database, account, names);
+    if (node.kind === 'folder') throw new IsFolder();
+    const version = await versionById(this.database, account, node.head as string);
+    if (!version) throw new NotFound();
+    return { node, version, names: spelled(names, node) };
+  }
+
+  /** A file's record, or a folder's with a page of its children. */
+  async entry(
+    account: string,
+    names: Names,
+    page: { cursor?: string; limit: number },
+  ): Promise<EntryRecord | (FolderRecord & FolderPage)> {
+    const nodes = await walkWhole(this.database, account, names);
+    const node = nodes.at(-1) as NodeRow;
+    const path = nodes.slice(1).map((step) => step.name);
+    if (node.kind === 'file') {
+      const version = await versionById(this.database, account, node.head as string);
+      if (!version) throw new NotFound();
+      return fileRecord(this.keyring, account, { node, version, names: path });
+    }
+    const after = decodeCursor(page.cursor);
+    const rows = await children(this.database, account, node.id, { after, most: page.limit + 1 });
+    const shown = rows.slice(0, page.limit);
+    const items: EntryRecord[] = [];
+    for (const row of shown) items.push(await entryRecord(this.keyring, account, row, path));
+    const last = rows.length > page.limit ? shown.at(-1) : undefined;
+    return { ...folderRecord(node, path), items, ...(last ? { nextCursor: encodeCursor(last.name) } : {}) };
+  }
+
+  /** Refuses early what the publishing transaction would refuse: it decides, this only spares the upload. */
+  async checkTarget(account: string, names: Names, wanted: Preconditions): Promise<void> {
+    if (names.length === 0) throw new IsFolder();
+    const nodes = await walk(this.database, account, names);
+    const last = nodes.at(-1);
+    const whole = nodes.length === names.length + 1;
+    if (whole && last?.kind === 'folder') throw new IsFolder();
+    if (!whole && last?.kind === 'file') throw new BelowFile();
+    checkPreconditions(wanted, whole ? (last?.head ?? null) : null);
+  }
+
+  makeFolder(account: string, names: Names): Promise<FolderRecord> {
+    return this.database.tx(async (sql) => {
+      const name = names.at(-1);
+      if (name === undefined) throw new NameTaken();
+      const parents = await ensureFolders(sql, account, names.slice(0, -1));
+      const parent = parents.at(-1) as NodeRow;
+      const id = randomUUIDv7();
+      const node = await insertNode(sql, account, { id, parent: parent.id, kind: 'folder', name, head: null });
+      if (!node) throw new NameTaken();
+      return folderRecord(node, [...parents.slice(1).map((step) => step.name), node.name]);
+    });
+  }
+
+  /** Throws NotFound, also where a file stands in the middle of the path. */
+  async nodeAt(sql: Sql, account: string, names: Names): Promise<NodeRow> {
+    return (await walkWhole(sql, account, names)).at(-1) as NodeRow;
+  }
+}
+
+/** All nodes along the path, the top folder first; NotFound when one is missing. */
+export async function walkWhole(sql: Sql, account: string, names: Names): Promise<NodeRow[]> {
+  const nodes = await walk(sql, account, names);
+  if (nodes.length !== names.length + 1) throw new NotFound();
+  return nodes;
+}
+
+/** The folders along a path, the top one first, making those that are missing; a file among them is BelowFile. */
+export async function ensureFolders(sql: Sql, account: string, names: Names): Promise<NodeRow[]> {
+  let nodes = await walk(sql, account, names);
+  if (nodes.length === 0) {
+    await insertRoot(sql, account);
+    nodes = await walk(sql, account, names);
+  }
+  if (nodes.some((node) => node.kind === 'file')) throw new BelowFile();
+  for (const name of names.slice(nodes.length - 1)) {
+    const parent = nodes.at(-1) as NodeRow;
+    const made = { id: randomUUIDv7(), parent: parent.id, kind: 'folder' as const, name, head: null };
+    const node = (await insertNode(sql, account, made)) ?? (await childNamed(sql, account, parent.id, name));
+    if (!node || node.kind === 'file') throw new BelowFile();
+    nodes.push(node);
+  }
+  return nodes;
+}
+
+/** The path as it is spelled in the tree is wanted only for the last name here: parents were found by the asker's spelling. */
+function spelled(names: Names, node: NodeRow): Names {
+  return [...names.slice(0, -1), node.name];
+}
+
+function encodeCursor(name: string): string {
+  return Buffer.from(name).toString('base64url');
+}
+
+function decodeCursor(cursor: string | undefined): string {
+  if (cursor === undefined) return '';
+  const name = Buffer.from(cursor, 'base64url');
+  const text = name.toString('utf8');
+  if (name.toString('base64url') !== cursor || text.includes('\0') || !Buffer.from(text).equals(name)) {
+    throw new NameRefused('The cursor is not one that a listing gave out.');
+  }
+  return text;
+}

@@ -1,0 +1,85 @@
+import { Injectable } from '@nestjs/common';
+import type { Draft } from '../contents/index.js';
+import { ByteBudgets } from './byte-budgets.js';
+import { ChunkCutter, type SealedChunk } from './seal-chunks.js';
+import { SendChunk } from './send-chunk.js';
+
+/** Asked for the body once everything that can be refused beforehand was not; from then on the client sends. */
+export type OpenBody = (signal: AbortSignal) => AsyncIterable<Buffer>;
+
+export interface SendingPlan {
+  readonly chunkLength: number;
+  /** Undefined when the client did not say. */
+  readonly total: number | undefined;
+  readonly beforeIntent: (lengthSoFar: number) => Promise<void>;
+  readonly afterIntent: (chunk: SealedChunk) => Promise<void>;
+}
+
+export interface SentBody {
+  readonly length: number;
+  readonly chunks: number;
+  readonly sha256: Buffer;
+}
+
+/** One chunk is filled while so many are on their way to their connections. */
+const SENDING_AT_ONCE = 2;
+
+/**
+ * Seals and sends all chunks of a body, filling one while others are under way. The first thing that
+ * fails stops all: the body is not read on, what is under way is aborted and waited for, so that
+ * nothing writes any more when the draft is given up.
+ */
+@Injectable()
+export class ChunkSender {
+  constructor(
+    private readonly budgets: ByteBudgets,
+    private readonly chunk: SendChunk,
+  ) {}
+
+  async sendAll(draft: Draft, openBody: OpenBody, plan: SendingPlan): Promise<SentBody> {
+    const failure = new AbortController();
+    const { signal } = failure;
+    const identity = { account: draft.account, content: draft.id, keys: draft.key.keys };
+    const cutter = new ChunkCutter({ ...identity, ...plan, room: this.budgets.uploads, signal });
+    const underWay = new Set<Promise<void>>();
+    let chunks = 0;
+    try {
+      for await (const chunk of cutter.chunks(openBody(signal))) {
+        const send = await this.intend(draft, chunk, plan, cutter.length);
+        const sent: Promise<void> = send(signal)
+          .catch((error: unknown) => failure.abort(error))
+          .finally(() => underWay.delete(sent));
+        underWay.add(sent);
+        chunks += 1;
+        if (underWay.size >= SENDING_AT_ONCE) await Promise.race(underWay);
+        signal.throwIfAborted();
+      }
+      await Promise.all(underWay);
+      signal.throwIfAborted();
+    } catch (error) {
+      failure.abort(error);
+      throw signal.reason;
+    } finally {
+      await Promise.all(underWay);
+    }
+    return { length: cutter.length, chunks, sha256: cutter.sha256() };
+  }
+
+  /** Resolves when the intent is committed, with what remains to be done. */
+  private async intend(
+    draft: Draft,
+    chunk: SealedChunk,
+    plan: SendingPlan,
+    lengthSoFar: number,
+  ): Promise<(signal: AbortSignal) => Promise<void>> {
+    try {
+      await plan.beforeIntent(lengthSoFar);
+      const sending = await this.chunk.intend(draft, chunk);
+      await plan.afterIntent(chunk);
+      return (signal) => this.chunk.send(sending, signal).finally(() => chunk.stage.release());
+    } catch (error) {
+      await chunk.stage.release();
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import { createHash, randomUUIDv7 } from 'node:crypto';
+import { SealedStage, type StageRoom } from '#chunks';
+import { ChunkSealer, paddedLength, SecretKey, sealedLength, wrapKey, type ManifestEntry } from '#crypto';
+import { ShardDigest } from '#dispersal';
+import type { ContentKeys } from '../keys/index.js';
+import { chunkKeyContext } from './chunk-key.js';
+import { BodyCutShort } from './errors.js';
+
+/** A whole sealed chunk, waiting in its stage to be sent. */
+export interface SealedChunk {
+  readonly entry: ManifestEntry;
+  readonly wrappedKey: Buffer;
+  readonly digest: Buffer;
+  readonly stage: SealedStage;
+}
+
+export interface SealingContext {
+  readonly account: string;
+  readonly content: string;
+  readonly keys: ContentKeys;
+  readonly chunkLength: number;
+  /** Undefined when the client did not say. */
+  readonly total: number | undefined;
+  readonly room: StageRoom;
+  readonly signal: AbortSignal;
+}
+
+/** The plaintext's hash, complete when the chunks are. */
+export interface BodyHash {
+  sha256(): Buffer;
+  readonly length: number;
+}
+
+/**
+ * Cuts a body into chunks and seals each under a key of its own as its bytes arrive. Where the
+ * length is known, every byte is encrypted the moment it comes; where it is not, up to a frame waits.
+ * Whoever takes a chunk releases its stage; a chunk that is not finished is released here.
+ */
+export class ChunkCutter implements BodyHash {
+  private readonly hash = createHash('sha256');
+  private offset = 0;
+  private index = 0;
+  private current: OpenChunk | null = null;
+
+  constructor(private readonly context: SealingContext) {}
+
+  get length(): number {
+    return this.offset + (this.current?.sealer.plainLength ?? 0);
+  }
+
+  sha256(): Buffer {
+    return this.hash.digest();
+  }
+
+  async *chunks(body: AsyncIterable<Buffer>): AsyncGenerator<SealedChunk> {
+    try {
+      for await (const piece of body) {
+        this.hash.update(piece);
+        for (let rest = piece; rest.length > 0;) {
+          this.current ??= await this.begin();
+          const taken = rest.subarray(0, this.current.target - this.current.sealer.plainLength);
+          rest = rest.subarray(taken.length);
+          await this.current.add(taken, this.context);
+          if (this.current.sealer.plainLength === this.current.target) yield await this.finish(this.current);
+        }
+      }
+      if (this.context.total !== undefined && this.length !== this.context.total) throw new BodyCutShort();
+      if (this.current) yield await this.finish(this.current);
+    } finally {
+      await this.current?.stage.release();
+    }
+  }
+
+  private async begin(): Promise<OpenChunk> {
+    const { account, content, chunkLength, total, room, signal } = this.context;
+    const keyId = randomUUIDv7();
+    const key = SecretKey.random();
+    const context = chunkKeyContext({ account, content, chunk: this.index, keyId });
+    const wrappedKey = wrapKey(this.context.keys.chunkWrap, key, context);
+    const left = total === undefined ? chunkLength : total - this.offset;
+    const target = Math.min(chunkLength, left);
+    const last = total !== undefined && left <= chunkLength;
+    const padded = last ? paddedLength(target, chunkLength) : target;
+    const lengths = total === undefined ? {} : { plainLength: target, paddedLength: padded };
+    const sealer = new ChunkSealer(key, { account, content, index: this.index, keyId }, lengths);
+    key.wipe();
+    const stage = await SealedStage.open(room, sealedLength(padded), signal);
+    const chunk = new OpenChunk(sealer, stage, { keyId, wrappedKey, target });
+    await chunk.keep([sealer.header]);
+    return chunk;
+  }
+
+  private async finish(chunk: OpenChunk): Promise<SealedChunk> {
+    const length = chunk.sealer.plainLength;
+    const whole = length === this.context.chunkLength;
+    const last = this.context.total === undefined ? !whole : this.offset + length === this.context.total;
+    const padded = last ? paddedLength(length, this.context.chunkLength) : length;
+    await chunk.keep(chunk.sealer.finish(padded));
+    chunk.stage.complete();
+    const { keyId, wrappedKey } = chunk.identity;
+    const entry = { index: this.index, offset: this.offset, length, padded, keyId, header: chunk.sealer.header };
+    this.offset += length;
+    this.index += 1;
+    this.current = null;
+    return { entry, wrappedKey, digest: chunk.digest.digest(), stage: chunk.stage };
+  }
+}
+
+/** The chunk that is being filled. */
+class OpenChunk {
+  readonly digest = new ShardDigest();
+
+  constructor(
+    readonly sealer: ChunkSealer,
+    readonly stage: SealedStage,
+    readonly identity: { keyId: string; wrappedKey: Buffer; target: number },
+  ) {}
+
+  get target(): number {
+    return this.identity.target;
+  }
+
+  /** On disk the sealed piece is in memory only until it is written, and takes turns for that. */
+  async add(plain: Buffer, { room, signal }: SealingContext): Promise<void> {
+    if (this.stage.inMemory) return this.keep(this.sealer.update(plain)) ?? undefined;
+    using turn = await room.budget.take(plain.length, { signal });
+    await this.keep(this.sealer.update(plain));
+    turn?.release();
+  }
+
+  keep(pieces: Buffer[]): Promise<void> | null {
+    for (const piece of pieces) this.digest.update(piece);
+    return this.stage.append(pieces);
+  }
+}

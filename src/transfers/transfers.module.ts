@@ -1,0 +1,26 @@
+import { Module } from '@nestjs/common';
+import { ConnectionsModule } from '../connections/index.js';
+import { ContentsModule } from '../contents/index.js';
+import { FilesModule } from '../files/index.js';
+import { KeysModule } from '../keys/index.js';
+import { ByteBudgets } from './byte-budgets.js';
+import { ChunkSender } from './chunk-sender.js';
+import { ContentController } from './content.controller.js';
+import { PlacementController } from './placement.controller.js';
+import { ReadFile } from './read-file.js';
+import { RoomForUpload } from './room-for-upload.js';
+import { SendChunk } from './send-chunk.js';
+import { ShowPlacement } from './show-placement.js';
+import { StoreFile } from './store-file.js';
+
+/**
+ * Bytes in, bytes out: one file for each verb, which doors of any protocol call. Knows the order in
+ * which the rooms above are asked, and what may be held in memory meanwhile; keeps nothing itself.
+ */
+@Module({
+  imports: [ConnectionsModule, ContentsModule, FilesModule, KeysModule],
+  controllers: [ContentController, PlacementController],
+  providers: [ByteBudgets, ChunkSender, ReadFile, RoomForUpload, SendChunk, ShowPlacement, StoreFile],
+  exports: [ReadFile, StoreFile],
+})
+export class TransfersModule {}

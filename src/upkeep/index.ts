@@ -1,0 +1,3 @@
+export { UpkeepModule } from './upkeep.module.js';
+export { Sweep } from './sweep.js';
+export { UpkeepRounds } from './upkeep-rounds.js';

@@ -1,0 +1,105 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { findProvider, type BlobName, type StorageProvider } from '#storage';
+import { allConnections, ConnectionPool, type ConnectionRow } from '../connections/index.js';
+import {
+  abandonDraft,
+  condemnedBlobs,
+  connectionsToSweep,
+  forgetEnded,
+  lapsedDrafts,
+  markGone,
+  noteLook,
+  settleSlabsOf,
+  tombstones,
+  type CondemnedBlob,
+} from '../contents/index.js';
+import { Database } from '../database/index.js';
+import { deadGateways, forgetGateway } from '../gateways/index.js';
+
+const DRAFTS_AT_ONCE = 500;
+const BLOBS_AT_ONCE = 200;
+/** Even where no upload session outlives its gateway, a process that was paused may still finish a write. */
+const LEAST_TOMBSTONE_MS = 60_000;
+
+export interface Swept {
+  readonly drafts: number;
+  readonly blobs: number;
+}
+
+/**
+ * Clears away what ended: drafts whose gateway died, then blobs that a committed row condemns, then,
+ * after two looks that did not find them again, the rows themselves. Deleting follows the row, never
+ * a listing; it needs no key, and may stop or be repeated anywhere, also by several gateways at once.
+ */
+@Injectable()
+export class Sweep {
+  private readonly log = new Logger('upkeep');
+
+  constructor(
+    private readonly database: Database,
+    private readonly pool: ConnectionPool,
+  ) {}
+
+  async run(): Promise<Swept> {
+    const drafts = await this.abandonLapsed();
+    await this.settleDead();
+    const rows = new Map((await allConnections(this.database)).map((row) => [row.id, row]));
+    let blobs = 0;
+    for (const { connection } of await connectionsToSweep(this.database)) {
+      const row = rows.get(connection);
+      if (row && row.enabled && row.alarm === null) blobs += await this.sweepConnection(row);
+    }
+    await forgetEnded(this.database);
+    return { drafts, blobs };
+  }
+
+  private async abandonLapsed(): Promise<number> {
+    const lapsed = await lapsedDrafts(this.database, DRAFTS_AT_ONCE);
+    for (const draft of lapsed) await this.database.tx((sql) => abandonDraft(sql, draft));
+    return lapsed.length;
+  }
+
+  /** What a dead gateway had set aside is free again. Its drafts are given up first. */
+  private async settleDead(): Promise<void> {
+    for (const { id } of await deadGateways(this.database)) {
+      await settleSlabsOf(this.database, id);
+      await this.database.tx((sql) => forgetGateway(sql, id));
+    }
+  }
+
+  private async sweepConnection(row: ConnectionRow): Promise<number> {
+    try {
+      const provider = await this.pool.provider(row.id);
+      const deleted = await this.deleteCondemned(row, provider);
+      await this.lookForTombstones(row, provider);
+      return deleted;
+    } catch (error) {
+      // Away or refusing: the rows stay condemned, the next run tries again.
+      this.log.warn(`Connection ${row.id} could not be swept: ${(error as Error).message}`);
+      return 0;
+    }
+  }
+
+  private async deleteCondemned(row: ConnectionRow, provider: StorageProvider): Promise<number> {
+    let total = 0;
+    for (;;) {
+      const blobs = await condemnedBlobs(this.database, row.id, BLOBS_AT_ONCE);
+      for (const blob of blobs) await provider.delete(blob.name as BlobName);
+      await markGone(this.database, blobs);
+      total += blobs.length;
+      if (blobs.length < BLOBS_AT_ONCE) return total;
+    }
+  }
+
+  private async lookForTombstones(row: ConnectionRow, provider: StorageProvider): Promise<void> {
+    const session = findProvider(row.provider)?.traits.longestUploadSessionMs ?? 0;
+    const due = await tombstones(this.database, row.id, Math.max(session, LEAST_TOMBSTONE_MS), BLOBS_AT_ONCE);
+    for (const blob of due) await noteLook(this.database, blob, await this.absent(provider, blob));
+  }
+
+  private async absent(provider: StorageProvider, blob: CondemnedBlob): Promise<boolean> {
+    if ((await provider.stat(blob.name as BlobName)) === null) return true;
+    await provider.delete(blob.name as BlobName);
+    return false;
+  }
+}

@@ -1,0 +1,73 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { allConnections, ConnectionHealth, ConnectionPool, Markers } from '../connections/index.js';
+import { Drafts, Quota } from '../contents/index.js';
+import { Database } from '../database/index.js';
+import { Sweep } from './sweep.js';
+
+const ROUND_MS = 15_000;
+
+/** What this gateway does for itself and for others while nobody looks, one round after the other. */
+@Injectable()
+export class UpkeepRounds implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly log = new Logger('upkeep');
+  private timer: NodeJS.Timeout | undefined;
+  private round: Promise<void> = Promise.resolve();
+  private stopped = false;
+
+  constructor(
+    private readonly sweep: Sweep,
+    private readonly drafts: Drafts,
+    private readonly quota: Quota,
+    private readonly connections: UpkeepOfConnections,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.next(1_000);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.round;
+  }
+
+  /** One whole round, now; what one step cannot do is told to the log and left to the next round. */
+  async run(): Promise<void> {
+    await this.step('stray drafts', () => this.drafts.sweepStrays());
+    await this.step('quota', () => this.quota.returnIdle());
+    await this.step('sweep', () => this.sweep.run());
+    await this.step('connections', () => this.connections.run());
+  }
+
+  private next(delay: number): void {
+    if (this.stopped) return;
+    this.timer = setTimeout(() => {
+      this.round = this.run().finally(() => this.next(ROUND_MS));
+    }, delay);
+    this.timer.unref();
+  }
+
+  private async step(name: string, work: () => Promise<unknown>): Promise<void> {
+    if (this.stopped) return;
+    await work().catch((error: Error) => this.log.warn(`Upkeep (${name}) goes on later: ${error.message}`));
+  }
+}
+
+/** Writes down what was seen of the connections, and how far their markers have come. */
+@Injectable()
+export class UpkeepOfConnections {
+  constructor(
+    private readonly database: Database,
+    private readonly health: ConnectionHealth,
+    private readonly pool: ConnectionPool,
+    private readonly markers: Markers,
+  ) {}
+
+  async run(): Promise<void> {
+    await this.health.flush();
+    for (const row of await allConnections(this.database)) {
+      if (!row.enabled || row.alarm !== null) continue;
+      await this.markers.advance(row, await this.pool.provider(row.id));
+    }
+  }
+}
