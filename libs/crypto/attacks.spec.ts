@@ -529,6 +529,17 @@ describe('a manifest does not open', () => {
       () => what,
     );
   });
+
+  it("with all its chunks moved on by a byte, so that nothing begins at the file's beginning", () => {
+    const header = { totalLength: 71, chunks: CHUNKS, pages: 1, sha256: Buffer.alloc(32), id: randomBytes(32) };
+    const associated = manifestAssociated(ids, { part: 'page', page: 0, last: true });
+    const moved = entries().map((entry) => ({ ...entry, offset: entry.offset + 1 }));
+    const sealed = sealBytes(manifestPartKey(key, header.id, 'page', associated), encodeEntries(moved), associated);
+    tally.expectRefused(
+      () => openManifestPage(key, ids, header, 0, sealed),
+      () => 'moved chunks',
+    );
+  });
 });
 
 describe('a version row does not open', () => {

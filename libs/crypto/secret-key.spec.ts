@@ -9,9 +9,10 @@ describe('a secret key', () => {
     ['inspect', (key: SecretKey) => inspect({ key }, { depth: 9, showHidden: true })],
     ['format', (key: SecretKey) => format('%s %o %j', key, key, key)],
     ['its own properties', (key: SecretKey) => JSON.stringify([Object.keys(key), Object.values(key)])],
-  ])('does not print in %s', (_, print) => {
+  ])('does not print in %s', (name, print) => {
     const key = SecretKey.from(Buffer.from('a very secret key of 32 letters!'));
     const printed = print(key);
+    if (!name.startsWith('its own')) expect(printed).toContain('[secret key]');
     expect(printed).not.toContain('very secret');
     expect(printed).not.toContain(key.bytes().toString('hex').slice(0, 8));
     expect(printed).not.toMatch(/61, ?20|97, ?32|61 20 76/);
