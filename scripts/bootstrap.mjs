@@ -1,24 +1,24 @@
 // Installs what is missing. Runs before every script, on whatever Node the machine has (18 or later), with nothing installed yet.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, openSync, closeSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { oneAtATime } from './one-at-a-time.mjs';
 
 const OLDEST_NODE = 24;
-const LONGEST_INSTALL_MS = 15 * 60_000;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const modules = join(root, 'node_modules');
 const stamp = join(modules, '.tessera-installed');
-const lock = join(root, '.tessera', 'install.lock');
 
 const wanted = createHash('sha256')
   .update(readFileSync(join(root, 'package-lock.json')))
   .update(`${process.platform}-${process.arch}`)
   .digest('hex');
 
-if (!isInstalled()) oneAtATime(() => isInstalled() || install());
+// Two starts on a bare checkout: one installs, the other waits for it.
+if (!isInstalled()) oneAtATime('install', () => isInstalled() || install());
 
 function isInstalled() {
   return existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted;
@@ -58,46 +58,6 @@ function checkNode() {
   }
   if (Number(version.split('.')[0]) >= OLDEST_NODE) return;
   giveUp(`Tessera needs Node ${OLDEST_NODE} or later; here its scripts would run on ${version}.`);
-}
-
-/** Two starts on a bare checkout: one installs, the other waits for it. A lock whose holder is gone counts for nothing. */
-function oneAtATime(work) {
-  mkdirSync(dirname(lock), { recursive: true });
-  const deadline = Date.now() + LONGEST_INSTALL_MS;
-  while (!tryLock()) {
-    if (Date.now() > deadline) giveUp(`Another installation does not end; if there is none, remove ${lock}.`);
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
-  }
-  try {
-    work();
-  } finally {
-    rmSync(lock, { force: true });
-  }
-}
-
-function tryLock() {
-  try {
-    const file = openSync(lock, 'wx');
-    writeSync(file, String(process.pid));
-    closeSync(file);
-    process.on('exit', () => rmSync(lock, { force: true }));
-    return true;
-  } catch (error) {
-    if (error.code !== 'EEXIST') throw error;
-    if (holderIsGone()) rmSync(lock, { force: true });
-    return false;
-  }
-}
-
-function holderIsGone() {
-  try {
-    const pid = Number(readFileSync(lock, 'utf8'));
-    if (pid === 0) return false;
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return error.code === 'ESRCH';
-  }
 }
 
 function giveUp(message) {

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { oneAtATime } from './one-at-a-time.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const SOURCES = ['src', 'libs', 'migrations', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
@@ -11,8 +12,15 @@ const dist = join(root, 'dist');
 const stamp = join(dist, '.built-from');
 
 export function buildIfStale(force = false) {
+  if (force || !isCurrent()) oneAtATime('build', () => (!force && isCurrent() ? undefined : build()));
+}
+
+function isCurrent() {
+  return existsSync(stamp) && readFileSync(stamp, 'utf8') === stateOfSources();
+}
+
+function build() {
   const state = stateOfSources();
-  if (!force && existsSync(stamp) && readFileSync(stamp, 'utf8') === state) return;
   console.log('Building …');
   const fresh = join(root, `dist.${process.pid}`);
   try {

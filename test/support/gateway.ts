@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { readConfig } from '../../src/config/index.js';
 import { startGateway as startRealGateway } from '../../src/gateway.js';
@@ -20,6 +21,8 @@ export interface GatewayOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Where it keeps its data; one of its own, removed at the end, when not told. */
   readonly dataFolder?: string;
+  /** Put before the command of a gateway that is spawned. */
+  readonly prefix?: readonly string[];
 }
 
 export interface TestGateway {
@@ -77,7 +80,9 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export async function spawnGateway(options: GatewayOptions = {}): Promise<GatewayProcess> {
   const { folder, remove } = await dataFolderFor(options);
   const port = Number(options.environment?.['PORT'] ?? (await freePort()));
-  const child = spawn(process.execPath, [join(ROOT, 'dist/src/main.js')], {
+  await promisify(execFile)(process.execPath, [join(ROOT, 'scripts/build.mjs')]);
+  const [command, ...args] = [...(options.prefix ?? []), process.execPath, join(ROOT, 'dist/src/main.js')];
+  const child = spawn(command!, args, {
     env: {
       PATH: process.env['PATH'],
       ...environmentFor(folder, port),
