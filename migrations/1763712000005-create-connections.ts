@@ -10,7 +10,7 @@ export class CreateConnections1763712000005 implements MigrationInterface {
     // What a marker names as its owner: the same for all gateways of one database, another for each database.
     await runner.query(`
       create table installation (
-        only boolean primary key default true check (only),
+        singleton boolean primary key default true check (singleton),
         id uuid not null default gen_random_uuid()
       )`);
     await runner.query(`insert into installation default values`);

@@ -1,7 +1,19 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { AccessModule } from './access/index.js';
+import { AccountsModule } from './accounts/index.js';
+import { AuditModule } from './audit/index.js';
 import { type Config, ConfigModule } from './config/index.js';
+import { ConnectionsModule } from './connections/index.js';
+import { ContentsModule } from './contents/index.js';
 import { DatabaseModule } from './database/index.js';
 import { EphemeralModule } from './ephemeral/index.js';
+import { HealthModule } from './health/index.js';
+import { HttpModule } from './http/index.js';
+import { FilesModule } from './files/index.js';
+import { GatewaysModule } from './gateways/index.js';
+import { KeysModule } from './keys/index.js';
+import { TransfersModule } from './transfers/index.js';
+import { UpkeepModule } from './upkeep/index.js';
 
 /** The whole gateway: its rooms, in the order in which they may know each other. */
 @Module({})
@@ -9,7 +21,23 @@ export class AppModule {
   static with(config: Config): DynamicModule {
     return {
       module: AppModule,
-      imports: [ConfigModule.with(config), DatabaseModule, EphemeralModule],
+      imports: [
+        ConfigModule.with(config),
+        HealthModule,
+        DatabaseModule,
+        EphemeralModule,
+        AuditModule,
+        GatewaysModule,
+        KeysModule,
+        AccountsModule,
+        AccessModule,
+        ConnectionsModule,
+        ContentsModule,
+        FilesModule,
+        TransfersModule,
+        UpkeepModule,
+        HttpModule,
+      ],
     };
   }
 }

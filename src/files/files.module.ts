@@ -1,9 +1,11 @@
-import { Module } from '@nestjs/common';
+import { Module, type OnModuleInit } from '@nestjs/common';
+import { AccountHooks, AccountsModule } from '../accounts/index.js';
 import { KeysModule } from '../keys/index.js';
 import { MoveEntry } from './move.js';
 import { Trash } from './trash.js';
 import { TrashController } from './trash.controller.js';
 import { Tree } from './tree.js';
+import { insertRoot } from './tree.store.js';
 import { TreeController } from './tree.controller.js';
 
 /**
@@ -12,9 +14,16 @@ import { TreeController } from './tree.controller.js';
  * not know chunks, connections or bytes.
  */
 @Module({
-  imports: [KeysModule],
+  imports: [AccountsModule, KeysModule],
   controllers: [TreeController, TrashController],
   providers: [Tree, MoveEntry, Trash],
   exports: [Tree, MoveEntry, Trash],
 })
-export class FilesModule {}
+export class FilesModule implements OnModuleInit {
+  constructor(private readonly hooks: AccountHooks) {}
+
+  /** An account has its top folder from its first moment. */
+  onModuleInit(): void {
+    this.hooks.onAccountCreated(insertRoot);
+  }
+}

@@ -1,8 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { allConnections, ConnectionHealth, ConnectionPool, Markers } from '../connections/index.js';
 import { Drafts, Quota } from '../contents/index.js';
-import { Database } from '../database/index.js';
 import { Sweep } from './sweep.js';
+import { UpkeepOfConnections } from './upkeep-of-connections.js';
 
 const ROUND_MS = 15_000;
 
@@ -50,24 +49,5 @@ export class UpkeepRounds implements OnApplicationBootstrap, OnApplicationShutdo
   private async step(name: string, work: () => Promise<unknown>): Promise<void> {
     if (this.stopped) return;
     await work().catch((error: Error) => this.log.warn(`Upkeep (${name}) goes on later: ${error.message}`));
-  }
-}
-
-/** Writes down what was seen of the connections, and how far their markers have come. */
-@Injectable()
-export class UpkeepOfConnections {
-  constructor(
-    private readonly database: Database,
-    private readonly health: ConnectionHealth,
-    private readonly pool: ConnectionPool,
-    private readonly markers: Markers,
-  ) {}
-
-  async run(): Promise<void> {
-    await this.health.flush();
-    for (const row of await allConnections(this.database)) {
-      if (!row.enabled || row.alarm !== null) continue;
-      await this.markers.advance(row, await this.pool.provider(row.id));
-    }
   }
 }

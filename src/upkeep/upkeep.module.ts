@@ -2,7 +2,8 @@ import { Module } from '@nestjs/common';
 import { ConnectionsModule } from '../connections/index.js';
 import { ContentsModule } from '../contents/index.js';
 import { Sweep } from './sweep.js';
-import { UpkeepOfConnections, UpkeepRounds } from './upkeep-rounds.js';
+import { UpkeepOfConnections } from './upkeep-of-connections.js';
+import { UpkeepRounds } from './upkeep-rounds.js';
 
 /**
  * What is done while nobody looks: giving up lapsed drafts, deleting condemned blobs, settling what

@@ -1,0 +1,116 @@
+import { Fault, type ProblemType } from '#contracts';
+import { SealBroken } from '#crypto';
+import * as storage from '#storage';
+import * as access from '../access/index.js';
+import * as accounts from '../accounts/index.js';
+import * as connections from '../connections/index.js';
+import * as contents from '../contents/index.js';
+import * as database from '../database/index.js';
+import { EphemeralAway } from '../ephemeral/index.js';
+import * as files from '../files/index.js';
+import { KeyDestroyed } from '../keys/index.js';
+import * as transfers from '../transfers/index.js';
+import { NotReady } from './not-ready.js';
+
+/** A class of fault; abstract ones count for all that extend them. */
+type FaultClass<F extends Fault = Fault> = abstract new (...parts: never[]) => F;
+
+interface Row {
+  readonly fault: FaultClass;
+  readonly type: ProblemType;
+  /** Further members of the problem. */
+  readonly members?: (fault: never) => Readonly<Record<string, unknown>>;
+}
+
+const row = <F extends Fault>(
+  fault: FaultClass<F>,
+  type: ProblemType,
+  members?: (fault: F) => Readonly<Record<string, unknown>>,
+): Row => ({ fault, type, ...(members && { members }) });
+
+/** The one table that turns what went wrong into what is answered. A fault without a row is a defect: 500. */
+export const faultProblems: readonly Row[] = [
+  row(access.NotSignedIn, 'unauthorized'),
+  row(access.NotAllowed, 'forbidden'),
+  row(access.ForeignOrigin, 'foreign-origin'),
+  row(access.BodyUnreadable, 'bad-request'),
+  row(access.BodyTooLarge, 'too-large'),
+  row(access.BodyTooSlow, 'request-timeout'),
+  row(access.NoSuchAddress, 'not-found'),
+  row(access.NotValid, 'validation', (fault) => ({ errors: fault.errors })),
+
+  row(accounts.SignInRefused, 'sign-in-refused'),
+  row(accounts.TooManyAttempts, 'too-many-requests'),
+  row(accounts.HashingBusy, 'unavailable'),
+  row(accounts.WrongPassword, 'wrong-password'),
+  row(accounts.WeakPassword, 'weak-password'),
+  row(accounts.LinkUsed, 'link-used'),
+  row(accounts.EmailMissing, 'validation', (fault) => ({ errors: [{ field: 'email', message: fault.message }] })),
+  row(accounts.EmailTaken, 'exists'),
+  row(accounts.AccountMissing, 'not-found'),
+  row(accounts.AppPasswordMissing, 'not-found'),
+  row(accounts.TooManyAppPasswords, 'conflict'),
+  row(accounts.LastAdmin, 'last-admin'),
+
+  row(database.DatabaseAway, 'unavailable'),
+  row(database.DatabaseBusy, 'unavailable'),
+  row(database.DatabaseFull, 'unavailable'),
+  row(database.TransactionConflict, 'unavailable'),
+  row(database.CommitUnknown, 'unavailable'),
+  row(EphemeralAway, 'unavailable'),
+  row(NotReady, 'unavailable', (fault) => ({ checks: fault.checks })),
+
+  row(storage.ConnectionFull, 'storage-full'),
+  row(storage.Throttled, 'unavailable'),
+  row(storage.ConnectionAway, 'unavailable'),
+  row(storage.AccessRefused, 'unavailable'),
+  row(storage.SettingRefused, 'validation', (fault) => ({ errors: [{ field: fault.field, message: fault.message }] })),
+
+  row(SealBroken, 'content-damaged'),
+  row(KeyDestroyed, 'content-damaged'),
+
+  row(connections.ConnectionUnknown, 'not-found'),
+  row(connections.ProviderUnknown, 'not-found'),
+  row(connections.AdminsOnly, 'forbidden'),
+  row(connections.AlreadyConnected, 'exists'),
+  row(connections.PlaceReserved, 'validation', (fault) => ({ errors: [{ field: 'path', message: fault.message }] })),
+  row(connections.ConnectionTestFailed, 'connection-test-failed', ({ result }) => ({
+    step: result.failedStep,
+    advice: result.advice,
+    steps: result.steps,
+  })),
+  row(connections.MarkerAlarm, 'unavailable'),
+  row(connections.SpreadUnmet, 'spread-unmet'),
+  row(connections.StorageFull, 'storage-full'),
+  row(connections.StorageAway, 'unavailable'),
+
+  row(contents.QuotaExceeded, 'quota-exceeded'),
+  row(contents.DraftLost, 'unavailable'),
+  row(contents.ContentDamaged, 'content-damaged'),
+
+  row(files.NameRefused, 'bad-name'),
+  row(files.NotFound, 'not-found'),
+  row(files.NameTaken, 'exists'),
+  row(files.IsFolder, 'is-folder'),
+  row(files.BelowFile, 'not-a-folder'),
+  row(files.IntoItself, 'conflict'),
+  row(files.RootStays, 'conflict'),
+  row(files.PreconditionFailed, 'precondition-failed'),
+
+  row(transfers.BodyCutShort, 'length-mismatch'),
+  row(transfers.SenderStalled, 'request-timeout'),
+  row(transfers.DigestMismatch, 'digest-mismatch'),
+  row(transfers.HeaderRefused, 'bad-request'),
+  row(transfers.RangeUnsatisfiable, 'range'),
+];
+
+export interface Mapped {
+  readonly type: ProblemType;
+  readonly members: Readonly<Record<string, unknown>>;
+}
+
+/** The first row that fits, so that a class may stand above the one it extends. */
+export function problemOfFault(fault: Fault): Mapped | null {
+  const found = faultProblems.find((candidate) => fault instanceof candidate.fault);
+  return found === undefined ? null : { type: found.type, members: found.members?.(fault as never) ?? {} };
+}

@@ -1,0 +1,22 @@
+import { Injectable } from '@nestjs/common';
+import { allConnections, ConnectionHealth, ConnectionPool, Markers } from '../connections/index.js';
+import { Database } from '../database/index.js';
+
+/** Writes down what was seen of the connections, and how far their markers have come. */
+@Injectable()
+export class UpkeepOfConnections {
+  constructor(
+    private readonly database: Database,
+    private readonly health: ConnectionHealth,
+    private readonly pool: ConnectionPool,
+    private readonly markers: Markers,
+  ) {}
+
+  async run(): Promise<void> {
+    await this.health.flush();
+    for (const row of await allConnections(this.database)) {
+      if (!row.enabled || row.alarm !== null) continue;
+      await this.markers.advance(row, await this.pool.provider(row.id));
+    }
+  }
+}
