@@ -32,6 +32,7 @@ export const problems = {
     'No account has this e-mail address and this password. Which of the two is wrong is not told.',
   ),
   forbidden: kind(403, 'Not allowed', 'The account that is signed in may not make this call.'),
+  'wrong-password': kind(403, 'Wrong password', 'The current password, asked for once more, is wrong.'),
   'foreign-origin': kind(
     403,
     'Foreign origin',

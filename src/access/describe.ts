@@ -2,7 +2,7 @@ import { createParamDecorator, type ExecutionContext, type PipeTransform, SetMet
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
 import type { FieldError, ProblemType } from '#contracts';
-import { NotValid } from './faults.js';
+import { NoSuchAddress, NotValid } from './faults.js';
 import { readJson } from './json-body.js';
 
 export const DESCRIPTION = 'tessera:description';
@@ -38,9 +38,12 @@ export const FromBody = (schema: z.ZodType): ParameterDecorator =>
 export const FromQuery = (schema: z.ZodType): ParameterDecorator =>
   taken(QUERY, schema, ({ request }) => ({ ...request.query }));
 
-/** The parameters of the route's path, checked. */
+/** The parameters of the route's path. An address that cannot name anything is answered like one that names nothing. */
 export const FromPath = (schema: z.ZodType): ParameterDecorator =>
-  taken(PARAMS, schema, ({ request }) => ({ ...request.params }));
+  taken(PARAMS, schema, ({ request }) => {
+    if (!schema.safeParse(request.params).success) throw new NoSuchAddress();
+    return { ...request.params };
+  });
 
 interface Exchange {
   readonly request: Request;

@@ -41,6 +41,12 @@ export class NotValid extends Fault {
   }
 }
 
+export class NoSuchAddress extends Fault {
+  constructor() {
+    super('There is no such thing.');
+  }
+}
+
 /** A route without `@Access`, found at the start. */
 export class UndeclaredRoute extends Fault {
   constructor(routes: readonly string[]) {

@@ -1,0 +1,3 @@
+export { HttpModule } from './http.module.js';
+export { ProblemFilter } from './problem.filter.js';
+export { bodyIsUnread, refuseBody } from './refuse-body.js';

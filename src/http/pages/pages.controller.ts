@@ -1,0 +1,49 @@
+import { Controller, Get, Res } from '@nestjs/common';
+import type { Response } from 'express';
+import { Access, Describe, RouteTable } from '../../access/index.js';
+import { Config } from '../../config/index.js';
+import { openApi } from '../openapi.js';
+import { docsPage } from './docs-page.js';
+import type { Page } from './page.js';
+import { setUpPage } from './set-up-page.js';
+
+@Controller()
+export class PagesController {
+  #docs: Page | undefined;
+  #document: string | undefined;
+
+  constructor(
+    private readonly table: RouteTable,
+    private readonly config: Config,
+  ) {}
+
+  @Get('api/openapi.json')
+  @Access('public')
+  @Describe({ summary: 'This description, for machines.', answers: { 200: { media: 'application/json' } } })
+  document(@Res() response: Response): void {
+    this.#document ??= JSON.stringify(openApi(this.table.routes, this.config.publicUrl));
+    response.setHeader('Content-Type', 'application/json');
+    response.end(this.#document);
+  }
+
+  @Get('api/docs')
+  @Access('public')
+  @Describe({ summary: 'This description, for people.', answers: { 200: { media: 'text/html' } } })
+  docs(@Res() response: Response): void {
+    this.#docs ??= docsPage(this.table.routes);
+    show(this.#docs, response);
+  }
+
+  @Get('setup')
+  @Access('public')
+  @Describe({ summary: 'The page that a one-time link leads to.', answers: { 200: { media: 'text/html' } } })
+  setUp(@Res() response: Response): void {
+    show(setUpPage, response);
+  }
+}
+
+function show({ html, policy }: Page, response: Response): void {
+  response.setHeader('Content-Security-Policy', policy);
+  response.setHeader('Content-Type', 'text/html; charset=utf-8');
+  response.end(html);
+}
