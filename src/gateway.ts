@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import { Fault } from '#contracts';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/index.js';
 import { GatewayLogger } from './gateway-logger.js';
@@ -12,6 +13,16 @@ import { GatewayLogger } from './gateway-logger.js';
 const BACKLOG = 4096;
 const HEADERS_TIMEOUT_MS = 15_000;
 const KEEP_ALIVE_TIMEOUT_MS = 10_000;
+
+class CannotListen extends Fault {
+  constructor({ port, host }: Config, cause: unknown) {
+    const { code } = cause as NodeJS.ErrnoException;
+    super(
+      code === 'EADDRINUSE' ? `PORT ${port} is taken on ${host}.` : `HOST ${host} cannot be listened on (${code}).`,
+      { cause },
+    );
+  }
+}
 
 export interface Gateway {
   readonly app: NestExpressApplication;
@@ -46,7 +57,9 @@ async function listen(server: Server, config: Config): Promise<void> {
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
   server.maxConnections = config.maxConnections;
   server.listen({ port: config.port, host: config.host, backlog: BACKLOG });
-  await once(server, 'listening');
+  await once(server, 'listening').catch((error: unknown) => {
+    throw new CannotListen(config, error);
+  });
 }
 
 /**

@@ -21,9 +21,10 @@ export async function connectRedis(url: string, patienceMs = 10_000): Promise<Re
   };
   const path = url.startsWith('unix:') ? decodeURIComponent(new URL(url).pathname) : null;
   const redis = path === null ? new Redis(url, options) : new Redis(path, options);
-  logLosses(redis);
+  redis.on('error', () => {});
   await redis.connect().catch(() => {});
   await untilItAnswers(redis, patienceMs);
+  logLosses(redis);
   return redis;
 }
 

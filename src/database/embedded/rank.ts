@@ -42,12 +42,14 @@ const FOR_ROOT: readonly Rank[] = [
     owner: NOBODY,
   },
   { name: 'nobody', prefix: [], spawn: { uid: NOBODY, gid: NOBODY }, owner: NOBODY },
-  { name: 'a user namespace', prefix: ['unshare', '-U'], spawn: {}, owner: 0 },
+  { name: 'a user namespace', prefix: ['unshare', '-U', ...WITH_US], spawn: {}, owner: 0 },
 ];
 
 const FOR_OTHERS: readonly Rank[] = [
   { name: 'setpriv', prefix: WITH_US, spawn: {}, owner: null },
   { name: 'plain', prefix: [], spawn: {}, owner: null },
+  // A user without a name (a container's --user) is `nobody` in there.
+  { name: 'a user namespace', prefix: ['unshare', '-U', ...WITH_US], spawn: {}, owner: null },
 ];
 
 /** The first rank in which the program runs and can write into the folder. Root hands the folder over on the way. */
@@ -62,7 +64,8 @@ export async function findRank(program: string, folder: string): Promise<Rank> {
 
 async function works(rank: Rank, program: string, folder: string): Promise<boolean> {
   if (process.platform === 'win32') return true;
-  const probe = '"$0" --version && : > "$1/.probe" && rm "$1/.probe"';
+  // initdb wants a user who has a name.
+  const probe = '"$0" --version && id -un && : > "$1/.probe" && rm "$1/.probe"';
   const [command, ...args] = [...rank.prefix, '/bin/sh', '-c', probe, program, folder];
   return new Promise((resolve) => {
     const child = spawn(command!, args, { ...rank.spawn, stdio: 'ignore' });
