@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { Fault } from '#contracts';
+import { FirstAccount, welcomeText } from './accounts/index.js';
 import { type Config, readConfig, unknownSettings } from './config/index.js';
 import { type Gateway, startGateway } from './gateway.js';
 
@@ -15,13 +16,13 @@ async function main(): Promise<void> {
   const stop = () => (stopping ??= stopOnce(starting, config));
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  await starting;
-  if (stopping === null) announce(config);
+  const gateway = await starting;
+  if (stopping === null) announce(config, gateway);
 }
 
-function announce(config: Config): void {
+function announce(config: Config, gateway: Gateway): void {
   console.log(`Tessera is ready: ${config.publicUrl}`);
-  // How to sign in: the one-time set-up link of the accounts goes here.
+  console.log(welcomeText(gateway.app.get(FirstAccount).welcome, config.publicUrl));
 }
 
 async function stopOnce(starting: Promise<Gateway>, config: Config): Promise<void> {

@@ -22,7 +22,7 @@ export function readCredentials(request: Request, cookie: string): Credentials |
 }
 
 /** RFC 7617 with UTF-8: everything before the first colon is the name. */
-export function readBasic(header: string): Credentials | null {
+function readBasic(header: string): Credentials | null {
   const encoded = BASIC.exec(header)?.[1];
   if (encoded === undefined) return null;
   const [, email, password] = /^([^:]*):(.*)$/s.exec(Buffer.from(encoded, 'base64').toString()) ?? [];

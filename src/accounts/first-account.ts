@@ -3,16 +3,11 @@ import { Config } from '../config/index.js';
 import { Database } from '../database/index.js';
 import { anyAccount, lockFirstAccount } from './account.store.js';
 import { Accounts } from './accounts.js';
-import { type Link, OneTimeLinks } from './one-time-links.js';
+import { OneTimeLinks } from './one-time-links.js';
 import { deleteSetUpLinks } from './one-time-link.store.js';
 import { isWellKnown } from './password-rule.js';
 import { Passwords } from './passwords.js';
-
-/** What the start has to say to whoever set the gateway up. */
-export type Welcome =
-  | { readonly kind: 'in-use' }
-  | { readonly kind: 'created'; readonly email: string }
-  | ({ readonly kind: 'link' } & Link);
+import type { Welcome } from './welcome.js';
 
 /** Somebody must be able to sign in first: the account that the settings name, or whoever holds the link that is printed. */
 @Injectable()

@@ -6,7 +6,7 @@ const SHORTEST = 8;
 
 /** Length and guessability count; kinds of characters do not. Throws WeakPassword. */
 export function requireStrong(password: string, email: string): void {
-  if ([...password].length < SHORTEST) throw new WeakPassword(`A password has at least ${SHORTEST} characters.`);
+  if (Array.from(password).length < SHORTEST) throw new WeakPassword(`A password has at least ${SHORTEST} characters.`);
   if (isWellKnown(password, email)) {
     throw new WeakPassword('This password is among the first that anybody would try. Choose another one.');
   }

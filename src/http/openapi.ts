@@ -48,8 +48,8 @@ function componentSchemas(names: Names): Json {
 
 const reference = (id: string): string => `#/components/schemas/${id}`;
 
-function withoutIds({ $id: _, $schema: __, id: ___, ...schema }: Json): Json {
-  return schema;
+function withoutIds(schema: object): Json {
+  return Object.fromEntries(Object.entries(schema).filter(([name]) => !['$id', '$schema', 'id'].includes(name)));
 }
 
 function pathsOf(routes: readonly Route[], names: Names): Json {
@@ -133,8 +133,7 @@ function isRaw(body: z.ZodType | Raw): body is Raw {
 function schemaOf(schema: z.ZodType, names: Names): Json {
   const name = names.get(schema);
   if (name !== undefined) return { $ref: reference(name) };
-  const { $schema: _, ...inline } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
-  return inline;
+  return withoutIds(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }));
 }
 
 /** Several problems may share a status; each is named by its type. */
