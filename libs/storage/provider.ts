@@ -26,7 +26,8 @@ export interface StorageProvider {
    * The bytes `[offset, offset + length)` of a blob, fetched as the reader asks for them: nothing
    * is read ahead beyond one piece. Ends exactly after `length` bytes, or throws: BlobMissing before
    * the first byte, BlobTruncated when the blob ends early. Each piece is the reader's to keep. An
-   * empty range yields nothing, and need not look whether the blob is there.
+   * empty range yields nothing, and need not look whether the blob is there. A reader that stops early must
+   * end the iteration (`break` in a `for await` does): until then a handle or a socket stays open.
    */
   get(name: BlobName, range: ByteRange, options?: GetOptions): AsyncIterable<Buffer>;
 
