@@ -48,6 +48,8 @@ export async function makeCluster(home: string, initdb: string, rank: Rank, dura
 export async function makeHome(dataFolder: string): Promise<string> {
   const home = join(dataFolder, 'postgres');
   try {
+    // Others may pass through the data folder (Postgres may have to, in another rank), but not look around in it.
+    await mkdir(dataFolder, { recursive: true, mode: 0o711 });
     await mkdir(home, { recursive: true, mode: 0o700 });
     return await realpath(home);
   } catch (error) {
