@@ -5,7 +5,7 @@ import { EmbeddedPostgres } from './embedded/embedded-postgres.js';
 import { openDatabase } from './open-database.js';
 
 /** The embedded Postgres, or null where DATABASE_URL leads to another. */
-export const EMBEDDED = Symbol('embedded Postgres');
+const EMBEDDED = Symbol('embedded Postgres');
 
 /**
  * The database. Knows how to reach Postgres (one of its own beside the gateway, or the operator's), brings its tables up

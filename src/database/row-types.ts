@@ -13,7 +13,7 @@ export const rowTypes = {
   },
 };
 
-export function safeInteger(text: string): number {
+function safeInteger(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value))
     throw new RangeError('A bigint of the database does not fit a number; cast it to text.');

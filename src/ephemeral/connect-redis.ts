@@ -4,7 +4,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { Fault } from '#contracts';
 
 /** Stops the start. */
-export class RedisUnusable extends Fault {}
+class RedisUnusable extends Fault {}
 
 const LONGEST_RECONNECT_DELAY_MS = 2000;
 const ANSWER_PATIENCE_MS = 2000;
