@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { buildIfStale } from './build.mjs';
 
 buildIfStale();
+// Flushing files to disk waits in libuv's threads; four of them serve too few uploads at once.
+process.env.UV_THREADPOOL_SIZE ??= '16';
 const cache = join(import.meta.dirname, '..', 'node_modules', '.cache', 'compiled');
 mkdirSync(cache, { recursive: true });
 enableCompileCache(cache);

@@ -8,6 +8,7 @@ import { Fault } from '#contracts';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/index.js';
 import { GatewayLogger } from './gateway-logger.js';
+import { WaitingLine } from './http/index.js';
 
 /** Connections that may wait for the next accept. The kernel has its own bound below it. */
 const BACKLOG = 4096;
@@ -42,12 +43,26 @@ export async function startGateway(config: Config): Promise<Gateway> {
     app.disable('x-powered-by');
     await app.init();
     const server = app.getHttpServer() as Server;
+    const line = new WaitingLine(server, config.maxConnections);
+    answerContinueLate(server);
     await listen(server, config);
-    return { app, port: (server.address() as AddressInfo).port, stop: () => stop(app, server, config.stopSeconds) };
+    const end = (): Promise<void> => {
+      line.close();
+      return stop(app, server, config.stopSeconds);
+    };
+    return { app, port: (server.address() as AddressInfo).port, stop: end };
   } catch (error) {
     await app.close();
     throw error;
   }
+}
+
+/** A client that waits for «100 Continue» hears it from whoever reads the body, when nothing speaks against it any more. */
+function answerContinueLate(server: Server): void {
+  server.on('checkContinue', (request, response) => {
+    Object.assign(request, { expectsContinue: true });
+    server.emit('request', request, response);
+  });
 }
 
 async function listen(server: Server, config: Config): Promise<void> {
@@ -55,7 +70,6 @@ async function listen(server: Server, config: Config): Promise<void> {
   server.requestTimeout = 0;
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
-  server.maxConnections = config.maxConnections;
   server.listen({ port: config.port, host: config.host, backlog: BACKLOG });
   await once(server, 'listening').catch((error: unknown) => {
     throw new CannotListen(config, error);

@@ -1,3 +1,4 @@
+import './process-settings.js';
 import 'reflect-metadata';
 import { Fault } from '#contracts';
 import { FirstAccount, welcomeText } from './accounts/index.js';

@@ -60,6 +60,10 @@ export const faultProblems: readonly Row[] = [
   row(EphemeralAway, 'unavailable'),
   row(NotReady, 'unavailable', (fault) => ({ checks: fault.checks })),
 
+  row(storage.BlobMissing, 'content-damaged'),
+  row(storage.BlobTruncated, 'content-damaged'),
+  row(storage.BlobMismatch, 'content-damaged'),
+  row(storage.FolderInUse, 'conflict'),
   row(storage.ConnectionFull, 'storage-full'),
   row(storage.Throttled, 'unavailable'),
   row(storage.ConnectionAway, 'unavailable'),

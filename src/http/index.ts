@@ -1,1 +1,2 @@
 export { HttpModule } from './http.module.js';
+export { WaitingLine } from './waiting-line.js';

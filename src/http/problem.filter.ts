@@ -39,7 +39,10 @@ export class ProblemFilter implements ExceptionFilter {
 
   #send(found: Answerable, request: Request, response: Response): void {
     const answer = Buffer.from(JSON.stringify(asProblem(found, request)));
-    for (const name of response.getHeaderNames()) if (OF_A_BODY.has(name)) response.removeHeader(name);
+    for (const name of response.getHeaderNames()) {
+      // Only a refused range tells the length that there is.
+      if (OF_A_BODY.has(name) && !(name === 'content-range' && found.status === 416)) response.removeHeader(name);
+    }
     response.status(found.status);
     response.setHeader('Content-Type', 'application/problem+json');
     response.setHeader('Cache-Control', 'no-store');
