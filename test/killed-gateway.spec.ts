@@ -120,7 +120,7 @@ describe('a start that cannot be says why in one line, and exits with 1', () => 
     const other = await mkdtemp(join(tmpdir(), 'tessera-other-'));
     await failing(
       { dataFolder: other, environment: { PORT: new URL(first.url).port } },
-      /^PORT \d+ is taken on 127\.0\.0\.1\.\n$/,
+      /(^|\n)PORT \d+ is taken on 127\.0\.0\.1\.\n$/,
     );
     await rm(other, { recursive: true, force: true });
   });
