@@ -86,9 +86,12 @@ async function stop(app: NestExpressApplication, server: Server, patienceSeconds
     new Logger('Gateway').warn('Requests are still in flight; they are cut.');
     server.closeAllConnections();
   }, patienceSeconds * 1000);
+  // A connection whose request has ended would be kept for the next one, which may not come any more.
+  const tidying = setInterval(() => server.closeIdleConnections(), 50);
   try {
     await app.close();
   } finally {
     clearTimeout(impatience);
+    clearInterval(tidying);
   }
 }
