@@ -21,10 +21,10 @@ export function readCredentials(request: Request, cookie: string): Credentials |
   return readBasic(header) ?? { via: 'unknown' };
 }
 
-/** RFC 7617 with UTF-8: everything before the first colon is the name. */
+/** RFC 7617 with UTF-8: everything before the first colon is the name. Neither part holds control characters. */
 function readBasic(header: string): Credentials | null {
   const encoded = BASIC.exec(header)?.[1];
   if (encoded === undefined) return null;
-  const [, email, password] = /^([^:]*):(.*)$/s.exec(Buffer.from(encoded, 'base64').toString()) ?? [];
+  const [, email, password] = /^([^:\p{Cc}]*):(\P{Cc}*)$/u.exec(Buffer.from(encoded, 'base64').toString()) ?? [];
   return email === undefined || password === undefined ? null : { via: 'basic', email, password };
 }

@@ -65,6 +65,8 @@ function taken(place: string, schema: z.ZodType, take: (exchange: Exchange) => u
 
 /** The value as the schema makes it. Throws NotValid, which names every field that does not fit. */
 export function checked<T>(schema: z.ZodType<T>, value: unknown): T {
+  const unfit = unfitTexts(value, []);
+  if (unfit.length > 0) throw new NotValid(unfit);
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   throw new NotValid(result.error.issues.slice(0, 20).flatMap(fieldErrors));
@@ -77,4 +79,13 @@ function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
     field: [...issue.path, key].join('.').slice(0, 200),
     message: 'is not a field that this call takes',
   }));
+}
+
+/** No text of ours holds NUL or half a character: the database takes neither, and nobody means them. */
+function unfitTexts(value: unknown, path: readonly string[]): FieldError[] {
+  if (typeof value === 'string' && (value.includes('\0') || !value.isWellFormed())) {
+    return [{ field: path.join('.'), message: 'holds a character that no text has' }];
+  }
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) => unfitTexts(inner, [...path, name]));
 }

@@ -35,10 +35,11 @@ export class Accounts {
   ) {}
 
   async list(query: UserQuery): Promise<UserPage> {
-    const after = query.cursor === undefined ? '' : Buffer.from(query.cursor, 'base64url').toString();
+    const after =
+      query.cursor === undefined ? '' : Buffer.from(query.cursor, 'base64url').toString().replaceAll('\0', '');
     const rows = await listAccounts(this.database, {
-      search: emailKey(query.search ?? '').replaceAll('\0', ''),
-      after: after.replaceAll('\0', ''),
+      search: emailKey(query.search ?? ''),
+      after: after,
       limit: query.limit + 1,
     });
     return pageOf(rows, query.limit);

@@ -33,7 +33,7 @@ export class PasswordCheck {
   /** The account, or null. Throws TooManyAttempts, HashingBusy. */
   check(attempt: PasswordAttempt): Promise<AccountRow | null> {
     return this.limiter.guard(attempt, async () => {
-      const account = await findByEmail(this.database, emailKey(attempt.email).replaceAll('\0', ''));
+      const account = await findByEmail(this.database, emailKey(attempt.email));
       const matches = await this.#matches(account?.password_hash ?? null, attempt.password);
       if (account !== undefined && matches && account.disabled_at === null) {
         await this.#renewHash(account, attempt.password);
