@@ -23,6 +23,10 @@ export class CreateContents1763712000007 implements MigrationInterface {
   }
 }
 
+/**
+ * No foreign key leads to an account's key or to a connection: each insert would lock that one row shared, and a row that
+ * everybody locks is a hot one. Neither is ever deleted; they are marked destroyed and removed.
+ */
 async function createContents(runner: QueryRunner): Promise<void> {
   await runner.query(`
     create table contents (
@@ -42,7 +46,6 @@ async function createContents(runner: QueryRunner): Promise<void> {
       created_at timestamptz not null default now(),
       ended_at timestamptz,
       primary key (account, id),
-      foreign key (account, account_key) references account_keys,
       check (state <> 'open' or gateway is not null or lease_until is not null),
       check (state <> 'published' or (size is not null and chunks is not null and manifest_header is not null)),
       check (state not in ('abandoned', 'erased') or wrapped_key is null)
@@ -87,7 +90,7 @@ async function createBlobs(runner: QueryRunner): Promise<void> {
     create table blobs (
       account uuid not null,
       id uuid not null,
-      connection uuid not null references connections,
+      connection uuid not null,
       name text not null check (name ~ '^[a-z2-7]{26}$'),
       length bigint not null check (length > 0),
       state text not null check (state in ('intended', 'live', 'condemned', 'gone')),

@@ -4,13 +4,14 @@ import { createPartitions } from './partitions.js';
 /**
  * The tree. Each account's root folder has the account's own id and no parent. `name_key` is the
  * NFC form that lookups compare; `name` keeps the first spelling and orders by bytes. What is in
- * the trash keeps its place, so that a restore puts it back; its name is free for others meanwhile.
+ * the trash keeps its place, so that a restore puts it back; its name is free for others meanwhile. Accounts are never
+ * deleted from their table, and a foreign key to them would make each new file lock the one row that all share.
  */
 export class CreateFiles1763712000008 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
       create table nodes (
-        account uuid not null references accounts,
+        account uuid not null,
         id uuid not null,
         parent uuid,
         kind text not null check (kind in ('folder', 'file')),
@@ -32,8 +33,8 @@ export class CreateFiles1763712000008 implements MigrationInterface {
     await runner.query(
       `create unique index nodes_one_name on nodes (account, parent, name_key) where trashed_at is null`,
     );
-    await runner.query(`create index nodes_listing on nodes (account, parent, name) where trashed_at is null`);
-    await runner.query(`create index nodes_children on nodes (account, parent)`);
+    // Serves listings, and the look for children when a folder is deleted for good; that is why it holds the trash too.
+    await runner.query(`create index nodes_listing on nodes (account, parent, name)`);
     await runner.query(`create index nodes_trash on nodes (account, trashed_at, id) where trashed_at is not null`);
     await runner.query(`
       create table versions (

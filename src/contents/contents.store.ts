@@ -142,19 +142,6 @@ export async function replanShard(
   return rows.length > 0;
 }
 
-/** Marks blobs live on their own, where no further chunk follows soon. */
-export async function markLive(sql: Sql, account: string, live: readonly LiveBlob[]): Promise<number> {
-  if (live.length === 0) return 0;
-  const rows = await sql.prepared(
-    'mark-live',
-    `update blobs set state = 'live', checksum = l.checksum
-     from unnest($2::uuid[], $3::text[]) as l(id, checksum)
-     where blobs.account = $1 and blobs.id = l.id and blobs.state = 'intended' returning 1`,
-    [account, ...liveValues(live)],
-  );
-  return rows.length;
-}
-
 export interface SealedManifest {
   readonly header: Buffer;
   readonly pages: readonly { page: number; startOffset: number; sealed: Buffer }[];
@@ -168,13 +155,14 @@ export interface FinishedContent {
 }
 
 /**
- * Publishes an open draft by compare-and-set. The slab that its bytes come from is locked shared,
+ * Publishes an open draft by compare-and-set, its last blobs live with it. The slab that its bytes come from is locked shared,
  * so that closing it counts this content or is seen here. Answers what held: both must.
  */
 export async function publishDraft(
   sql: Sql,
   draft: { account: string; id: string },
   finished: FinishedContent,
+  live: readonly LiveBlob[],
 ): Promise<{ published: boolean; slab: boolean }> {
   const rows = await sql.prepared<{ published: boolean; slab: boolean }>(
     'publish-draft',
@@ -184,9 +172,14 @@ export async function publishDraft(
        update contents set state = 'published', size = $3, chunks = $4, manifest_header = $5, quota_slab = $6,
          ended_at = now()
        where account = $1 and id = $2 and state = 'open' returning 1
+     ), lively as (
+       update blobs set state = 'live', checksum = l.checksum
+       from unnest($10::uuid[], $11::text[]) as l(id, checksum)
+       where blobs.account = $1 and blobs.id = l.id and blobs.state = 'intended' returning 1
      ), pages as (${INSERT_PAGES})
-     select exists (select 1 from published) as published, exists (select 1 from slab) as slab`,
-    finishedValues(draft, finished),
+     select exists (select 1 from published) and (select count(*) from lively) = cardinality($10::uuid[]) as published,
+       exists (select 1 from slab) as slab`,
+    [...finishedValues(draft, finished), ...liveValues(live)],
   );
   return rows[0] as { published: boolean; slab: boolean };
 }

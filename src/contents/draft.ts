@@ -7,7 +7,6 @@ import {
   addPage,
   contentState,
   entomb,
-  markLive,
   openDraft,
   publishDraft,
   publishEmpty,
@@ -126,8 +125,7 @@ export class Draft {
       if (!(await publishEmpty(sql, this.content, finished))) throw new SlabClosed();
       return;
     }
-    if ((await markLive(sql, this.account, this.live)) !== this.live.length) throw new DraftLost();
-    const { published, slab } = await publishDraft(sql, this.content, finished);
+    const { published, slab } = await publishDraft(sql, this.content, finished, this.live);
     if (!published) throw new DraftLost();
     if (!slab) throw new SlabClosed();
   }

@@ -5,8 +5,16 @@ import type { AccountKeys } from '../keys/index.js';
 import { BelowFile, IsFolder } from './errors.js';
 import type { Names } from './names.js';
 import { checkPreconditions, type Preconditions } from './preconditions.js';
-import { insertNode, insertVersion, lockNode, setHead, walk, type NodeRow, type VersionRow } from './tree.store.js';
-import { ensureFolders, type FoundFile } from './tree.js';
+import {
+  insertFile,
+  insertVersion,
+  lockNode,
+  walk,
+  type NewVersionRow,
+  type NodeRow,
+  type VersionRow,
+} from './tree.store.js';
+import { ensureFoldersBelow, type FoundFile } from './tree.js';
 
 /** What a finished content tells about the version that it becomes. */
 export interface NewVersion {
@@ -15,6 +23,12 @@ export interface NewVersion {
   readonly sha256: Buffer;
   readonly contentType: string;
   readonly modifiedAt: Date;
+}
+
+interface Target {
+  readonly account: string;
+  readonly names: Names;
+  readonly wanted: Preconditions;
 }
 
 export interface Published extends FoundFile {
@@ -32,17 +46,15 @@ const MOST_LOOKS = 20;
 export async function publishVersion(
   sql: Sql,
   keys: AccountKeys,
-  target: { account: string; names: Names; wanted: Preconditions },
+  target: Target,
   version: NewVersion,
 ): Promise<Published> {
   const { account, names } = target;
   if (names.length === 0) throw new IsFolder();
   for (let look = 0; look < MOST_LOOKS; look++) {
     const nodes = await walk(sql, account, names);
-    const found = nodes.length === names.length + 1 ? nodes.at(-1) : undefined;
-    const published = found
-      ? await replace(sql, keys, { ...target, found }, version)
-      : await create(sql, keys, target, version);
+    const work = nodes.length === names.length + 1 ? replace : create;
+    const published = await work(sql, keys, { ...target, nodes }, version);
     if (published) return published;
   }
   throw new BelowFile();
@@ -51,73 +63,58 @@ export async function publishVersion(
 async function create(
   sql: Sql,
   keys: AccountKeys,
-  target: { account: string; names: Names; wanted: Preconditions },
+  target: Target & { nodes: NodeRow[] },
   version: NewVersion,
 ): Promise<Published | undefined> {
-  const { account, names } = target;
+  const { account, names, nodes } = target;
   checkPreconditions(target.wanted, null);
-  const parents = await ensureFolders(sql, account, names.slice(0, -1));
+  const parents = await ensureFoldersBelow(sql, account, nodes, names.slice(0, -1));
   const parent = (parents.at(-1) as NodeRow).id;
-  const id = randomUUIDv7();
-  const head = randomUUIDv7();
   const name = names.at(-1) as string;
-  const node = await insertNode(sql, account, { id, parent, kind: 'file', name, head });
+  const row = sealedRow(keys, { account, file: randomUUIDv7() }, version);
+  const node = await insertFile(sql, account, { id: row.file, parent, name }, row);
   if (!node) return undefined;
-  const row = await addVersion(sql, keys, { account, file: id, id: head, after: null }, version);
-  return { node, version: row, created: true, names: [...parents.slice(1).map((step) => step.name), name] };
+  const path = [...parents.slice(1).map((step) => step.name), name];
+  return { node, version: asVersion(row), created: true, names: path };
 }
 
 async function replace(
   sql: Sql,
   keys: AccountKeys,
-  target: { account: string; names: Names; wanted: Preconditions; found: NodeRow },
+  target: Target & { nodes: NodeRow[] },
   version: NewVersion,
 ): Promise<Published | undefined> {
-  const { account, found } = target;
+  const { account, nodes } = target;
+  const found = nodes.at(-1) as NodeRow;
   if (found.kind === 'folder') throw new IsFolder();
   const node = await lockNode(sql, account, found);
   if (!node) return undefined;
   checkPreconditions(target.wanted, node.head);
-  const head = randomUUIDv7();
-  const row = await addVersion(sql, keys, { account, file: node.id, id: head, after: node.head }, version);
-  await setHead(sql, account, node.id, head);
-  return { node: { ...node, head }, version: row, created: false, names: [...target.names.slice(0, -1), node.name] };
+  const row = sealedRow(keys, { account, file: node.id }, version);
+  await insertVersion(sql, account, row, node.head as string);
+  const path = nodes.slice(1).map((step) => step.name);
+  return { node: { ...node, head: row.id }, version: asVersion(row), created: false, names: path };
 }
 
-async function addVersion(
-  sql: Sql,
-  keys: AccountKeys,
-  place: { account: string; file: string; id: string; after: string | null },
-  version: NewVersion,
-): Promise<VersionRow> {
+function sealedRow(keys: AccountKeys, place: { account: string; file: string }, version: NewVersion): NewVersionRow {
+  const id = randomUUIDv7();
   const createdAt = new Date();
-  const { mac, sealedSha256 } = sealVersion(
-    keys.tree,
-    {
-      account: place.account,
-      file: place.file,
-      version: place.id,
-      content: version.content,
-      size: version.size,
-      contentType: version.contentType,
-      modifiedAt: version.modifiedAt.getTime(),
-      createdAt: createdAt.getTime(),
-    },
-    version.sha256,
-  );
-  const { contentType, content, size, modifiedAt } = version;
-  const row = { id: place.id, file: place.file, content, size, contentType, modifiedAt, createdAt, mac, sealedSha256 };
-  await insertVersion(sql, place.account, { ...row, accountKey: keys.id }, place.after);
+  const { sha256, ...kept } = version;
+  const times = { modifiedAt: version.modifiedAt.getTime(), createdAt: createdAt.getTime() };
+  const seal = sealVersion(keys.tree, { ...place, ...kept, ...times, version: id }, sha256);
+  return { id, file: place.file, ...kept, createdAt, accountKey: keys.id, ...seal };
+}
+
+function asVersion(row: NewVersionRow): VersionRow {
   return {
-    version: place.id,
-    number: 0,
-    content,
-    size,
-    content_type: contentType,
-    version_modified_at: modifiedAt,
-    version_created_at: createdAt,
-    account_key: keys.id,
-    mac,
-    sealed_sha256: sealedSha256,
+    version: row.id,
+    content: row.content,
+    size: row.size,
+    content_type: row.contentType,
+    version_modified_at: row.modifiedAt,
+    version_created_at: row.createdAt,
+    account_key: row.accountKey,
+    mac: row.mac,
+    sealed_sha256: row.sealedSha256,
   };
 }

@@ -13,7 +13,6 @@ export interface NodeRow {
 
 export interface VersionRow {
   version: string;
-  number: number;
   content: string;
   size: number;
   content_type: string;
@@ -28,7 +27,7 @@ export interface VersionRow {
 export type ListedRow = NodeRow & { [Key in keyof VersionRow]: VersionRow[Key] | null };
 
 const NODE = 'n.id, n.parent, n.kind, n.name, n.head, n.created_at, n.modified_at';
-const VERSION = `v.id as version, v.number, v.content, v.size, v.content_type, v.modified_at as version_modified_at,
+const VERSION = `v.id as version, v.content, v.size, v.content_type, v.modified_at as version_modified_at,
   v.created_at as version_created_at, v.account_key, v.mac, v.sealed_sha256`;
 
 export async function insertRoot(sql: Sql, account: string): Promise<void> {
@@ -38,15 +37,21 @@ export async function insertRoot(sql: Sql, account: string): Promise<void> {
   );
 }
 
-/** The nodes along a path, from the top folder as deep as they exist. */
+/**
+ * The nodes along a path, from the top folder as deep as they exist. Limit and order mean nothing to the answer: they lead
+ * the planner, which knows nothing of a young tree, to one look into the index of names for each step.
+ */
 export function walk(sql: Sql, account: string, names: Names): Promise<NodeRow[]> {
   return sql.prepared<NodeRow>(
     'walk',
     `with recursive walk as (
        select ${NODE}, 0 as depth from nodes n where n.account = $1 and n.id = $1
        union all
-       select ${NODE}, walk.depth + 1 from walk join nodes n
-         on n.account = $1 and n.parent = walk.id and n.name_key = ($2::text[])[walk.depth + 1] and n.trashed_at is null
+       select n.*, walk.depth + 1 from walk join lateral (
+         select ${NODE} from nodes n
+         where n.account = $1 and n.parent = walk.id and n.name_key = ($2::text[])[walk.depth + 1] and n.trashed_at is null
+         order by n.name_key limit 1
+       ) n on true
        where walk.depth < cardinality($2::text[])
      )
      select * from walk order by depth`,
@@ -96,14 +101,6 @@ export async function childNamed(
     [account, parent, nameKey(name)],
   );
   return rows[0];
-}
-
-export async function setHead(sql: Sql, account: string, node: string, version: string): Promise<void> {
-  await sql.prepared('set-head', 'update nodes set head = $3, modified_at = now() where account = $1 and id = $2', [
-    account,
-    node,
-    version,
-  ]);
 }
 
 export async function relocate(
@@ -180,32 +177,49 @@ export interface NewVersionRow {
   sealedSha256: Buffer;
 }
 
-/** Numbers count up per file; the caller holds the file's row, or has just made it. */
-export async function insertVersion(
+/** A file with its first version, in one statement. Undefined when the name is taken by now. */
+export async function insertFile(
   sql: Sql,
   account: string,
-  row: NewVersionRow,
-  after: string | null,
-): Promise<void> {
+  node: { id: string; parent: string; name: string },
+  version: NewVersionRow,
+): Promise<NodeRow | undefined> {
+  const rows = await sql.prepared<NodeRow>(
+    'insert-file',
+    `with n as (
+       insert into nodes as n (account, id, parent, kind, name, name_key, head)
+       values ($1, $3, $12, 'file', $13, $14, $2)
+       on conflict (account, parent, name_key) where trashed_at is null do nothing returning ${NODE}
+     ), v as (
+       insert into versions (${VERSION_COLUMNS})
+       select ${VERSION_PARAMETERS.replace('#', '1')} from n
+     )
+     select * from n`,
+    [...versionValues(account, version), node.parent, node.name, nameKey(node.name)],
+  );
+  return rows[0];
+}
+
+/** A further version of a file whose row the caller holds; numbers count up. */
+export async function insertVersion(sql: Sql, account: string, version: NewVersionRow, after: string): Promise<void> {
   await sql.prepared(
     'insert-version',
-    `insert into versions (account, id, file, number, content, size, content_type, modified_at, created_at,
-       account_key, mac, sealed_sha256)
-     values ($1, $2, $3, 1 + coalesce((select number from versions where account = $1 and id = $12), 0),
-       $4, $5, $6, $7, $8, $9, $10, $11)`,
-    [
-      account,
-      row.id,
-      row.file,
-      row.content,
-      row.size,
-      row.contentType,
-      row.modifiedAt,
-      row.createdAt,
-      row.accountKey,
-      row.mac,
-      row.sealedSha256,
-      after,
-    ],
+    `with v as (
+       insert into versions (${VERSION_COLUMNS})
+       select ${VERSION_PARAMETERS.replace('#', '1 + (select number from versions where account = $1 and id = $12)')}
+     )
+     update nodes set head = $2, modified_at = now() where account = $1 and id = $3`,
+    [...versionValues(account, version), after],
   );
+}
+
+const VERSION_COLUMNS = `account, id, file, number, content, size, content_type, modified_at, created_at, account_key, mac,
+  sealed_sha256`;
+
+const VERSION_PARAMETERS = `$1::uuid, $2::uuid, $3::uuid, #, $4::uuid, $5::bigint, $6::text, $7::timestamptz,
+  $8::timestamptz, $9::uuid, $10::bytea, $11::bytea`;
+
+function versionValues(account: string, row: NewVersionRow): unknown[] {
+  const { id, file, content, size, contentType, modifiedAt, createdAt, accountKey, mac, sealedSha256 } = row;
+  return [account, id, file, content, size, contentType, modifiedAt, createdAt, accountKey, mac, sealedSha256];
 }

@@ -6,16 +6,7 @@ import { BelowFile, IsFolder, NameRefused, NameTaken, NotFound } from './errors.
 import { checkPreconditions, type Preconditions } from './preconditions.js';
 import type { Names } from './names.js';
 import { entryRecord, fileRecord, folderRecord, type EntryRecord, type FolderRecord } from './records.js';
-import {
-  childNamed,
-  children,
-  insertNode,
-  insertRoot,
-  versionById,
-  walk,
-  type NodeRow,
-  type VersionRow,
-} from './tree.store.js';
+import { childNamed, children, insertNode, versionById, walk, type NodeRow, type VersionRow } from './tree.store.js';
 
 export interface FoundFile {
   readonly node: NodeRow;
@@ -107,11 +98,17 @@ export async function walkWhole(sql: Sql, account: string, names: Names): Promis
 
 /** The folders along a path, the top one first, making those that are missing; a file among them is BelowFile. */
 export async function ensureFolders(sql: Sql, account: string, names: Names): Promise<NodeRow[]> {
-  let nodes = await walk(sql, account, names);
-  if (nodes.length === 0) {
-    await insertRoot(sql, account);
-    nodes = await walk(sql, account, names);
-  }
+  return ensureFoldersBelow(sql, account, await walk(sql, account, names), names);
+}
+
+/** The same, for who has walked the path already. */
+export async function ensureFoldersBelow(
+  sql: Sql,
+  account: string,
+  found: readonly NodeRow[],
+  names: Names,
+): Promise<NodeRow[]> {
+  const nodes = [...found];
   if (nodes.some((node) => node.kind === 'file')) throw new BelowFile();
   for (const name of names.slice(nodes.length - 1)) {
     const parent = nodes.at(-1) as NodeRow;
