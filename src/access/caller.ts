@@ -12,7 +12,7 @@ declare global {
   namespace Express {
     interface Request {
       caller?: Caller;
-      /** The client waits for «100 Continue» before it sends the body. */
+      /** The client waits, still, for «100 Continue» before it sends the body. */
       expectsContinue?: boolean;
       /** Finds this request in the log. */
       requestId?: string;

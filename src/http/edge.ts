@@ -35,6 +35,7 @@ export class Edge {
     response.setHeader('X-Request-Id', request.requestId);
     for (const [name, value] of Object.entries(this.#headers)) response.setHeader(name, value);
     this.metrics.watch(request, response);
+    if (request.expectsContinue === true) noteContinue(request, response);
     if (request.method !== 'OPTIONS' || !this.#answerOptions(request, response)) next();
   }
 
@@ -46,4 +47,13 @@ export class Edge {
     response.end();
     return true;
   }
+}
+
+/** Once it was told to go on, the client waits no longer. */
+function noteContinue(request: Request, response: Response): void {
+  const goOn = response.writeContinue.bind(response);
+  response.writeContinue = (callback) => {
+    request.expectsContinue = false;
+    goOn(callback);
+  };
 }

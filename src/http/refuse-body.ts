@@ -18,6 +18,8 @@ export function bodyIsUnread(request: Request): boolean {
 export function refuseBody(request: Request, response: Response, answer: Buffer): void {
   response.setHeader('Connection', 'close');
   response.setHeader('Content-Length', answer.length);
+  // Nothing is in flight yet, and now nothing will be.
+  if (request.expectsContinue === true) return void response.end(request.method === 'HEAD' ? undefined : answer);
   if (request.method === 'HEAD') response.flushHeaders();
   else response.write(answer);
   let thrownAway = 0;
