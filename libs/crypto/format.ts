@@ -13,7 +13,7 @@ export const DIGEST_LENGTH = 32;
 export const DEFAULT_CHUNK_LENGTH = 8 * 1024 * 1024;
 /** Far below what one GCM key may seal; it bounds what a reader must be ready to hold. */
 export const MAX_CHUNK_LENGTH = 64 * 1024 * 1024;
-export const MIN_PADDED_LENGTH = 4096;
+const MIN_PADDED_LENGTH = 4096;
 
 /** Begins every encoding, so that nothing of one format or suite is ever taken for another's. */
 export function formatEncoding(): Encoding {

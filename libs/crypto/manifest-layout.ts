@@ -57,7 +57,7 @@ export function manifestPartKey(
   return deriveKey(manifestKey, part === 'header' ? 'manifest/header' : 'manifest/page', id, associated);
 }
 
-export function pageCount(chunks: number): number {
+function pageCount(chunks: number): number {
   return Math.ceil(chunks / MANIFEST_PAGE_CHUNKS);
 }
 

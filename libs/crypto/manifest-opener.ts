@@ -18,7 +18,7 @@ import { encodedOrBroken, SealBroken } from './seal-broken.js';
 import { openBytes, SEALED_BYTES_OVERHEAD } from './sealed-bytes.js';
 import type { SecretKey } from './secret-key.js';
 
-export const SEALED_HEADER_LENGTH = HEADER_LENGTH + HEADER_PLAIN_LENGTH + SEALED_BYTES_OVERHEAD;
+const SEALED_HEADER_LENGTH = HEADER_LENGTH + HEADER_PLAIN_LENGTH + SEALED_BYTES_OVERHEAD;
 
 export function openManifestHeader(manifestKey: SecretKey, ids: ManifestIds, sealed: Uint8Array): ManifestHeader {
   if (sealed.length !== SEALED_HEADER_LENGTH) throw new SealBroken();

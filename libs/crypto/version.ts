@@ -5,7 +5,7 @@ import { encodedOrBroken, SealBroken } from './seal-broken.js';
 import { openBytes, sealBytes, SEALED_BYTES_OVERHEAD } from './sealed-bytes.js';
 import type { SecretKey } from './secret-key.js';
 
-export const SEALED_DIGEST_LENGTH = DIGEST_LENGTH + SEALED_BYTES_OVERHEAD;
+const SEALED_DIGEST_LENGTH = DIGEST_LENGTH + SEALED_BYTES_OVERHEAD;
 
 /** What a version row says; whoever changes one of these in the database is found out. */
 export interface VersionFields {

@@ -2,6 +2,7 @@ export { isBlobName, newBlobName, requireBlobName } from './blob-name.js';
 export { type Clock, systemClock } from './clock.js';
 export * from './errors.js';
 export { isFolderName, newFolderName } from './folder-name.js';
+export { keepsTemporaries } from './keeps-temporaries.js';
 export { probe, type ProbeOptions, type ProbeResult, type ProbeStep } from './probe.js';
 export type * from './provider.js';
 export {

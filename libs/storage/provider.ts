@@ -130,3 +130,11 @@ export interface Traits {
   /** How long an upload that was begun may still come to life after the gateway that sent it has died. */
   readonly longestUploadSessionMs: number;
 }
+
+/** What a provider can do that writes into temporary names first, and may leave some behind when its process is killed. */
+export interface KeepsTemporaries {
+  /** Other openers that have, or once had, something half-written here. */
+  temporaryOwners(): Promise<string[]>;
+  /** Removes what these openers left. Only the caller can know that they are dead. */
+  sweepTemporary(dead: readonly string[]): Promise<number>;
+}

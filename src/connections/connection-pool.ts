@@ -1,7 +1,7 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { findProvider, metered, retrying, type StorageProvider } from '#storage';
+import { findProvider, keepsTemporaries, metered, retrying, type StorageProvider } from '#storage';
 import { Database } from '../database/index.js';
-import { GatewayLease } from '../gateways/index.js';
+import { aliveGateways, GatewayLease } from '../gateways/index.js';
 import { ConnectionHealth } from './connection-health.js';
 import { connectionById, type ConnectionRow } from './connections.store.js';
 import { ConnectionUnknown, ProviderUnknown } from './errors.js';
@@ -12,6 +12,8 @@ import { Markers } from './marker.js';
 export class ConnectionPool implements OnApplicationShutdown {
   private readonly log = new Logger('connections');
   private readonly opened = new Map<string, Promise<StorageProvider>>();
+  /** The same without what is wrapped around them. */
+  private readonly bare = new Map<string, StorageProvider>();
 
   constructor(
     private readonly database: Database,
@@ -36,10 +38,21 @@ export class ConnectionPool implements OnApplicationShutdown {
     return opening;
   }
 
+  /** Clears away what gateways that are dead by now had half-written on a connection that is open here. */
+  async sweepTemporaries(id: string): Promise<void> {
+    const provider = this.bare.get(id);
+    if (!provider || !keepsTemporaries(provider)) return;
+    const owners = await provider.temporaryOwners();
+    if (owners.length === 0) return;
+    const alive = await aliveGateways(this.database);
+    await provider.sweepTemporary(owners.filter((owner) => !alive.has(owner)));
+  }
+
   /** The next use opens it anew, its marker checked again. */
   async close(id: string): Promise<void> {
     const known = this.opened.get(id);
     this.opened.delete(id);
+    this.bare.delete(id);
     await known?.then((provider) => provider.close()).catch(() => {});
   }
 
@@ -58,6 +71,7 @@ export class ConnectionPool implements OnApplicationShutdown {
       await provider.close();
       throw error;
     }
+    this.bare.set(id, provider);
     return metered(retrying(provider), this.health.meter(id));
   }
 }

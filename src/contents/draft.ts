@@ -1,23 +1,18 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { CommitUnknown, DatabaseAway, DatabaseBusy, type Database, type Sql } from '../database/index.js';
 import type { NewContentKey } from '../keys/index.js';
+import { abandonDraft, contentState, entomb } from './abandon.store.js';
 import {
-  abandonDraft,
   addChunk,
-  addPage,
-  contentState,
-  entomb,
   openDraft,
-  publishDraft,
-  publishEmpty,
   replanShard,
-  type FinishedContent,
   type IntendedBlob,
   type IntendedChunk,
   type LiveBlob,
   type NewContent,
-} from './contents.store.js';
+} from './draft.store.js';
 import { DraftLost, SlabClosed } from './errors.js';
+import { addPage, publishDraft, publishEmpty, type FinishedContent } from './publication.store.js';
 import type { QuotaReservation } from './quota-slab.js';
 
 /** How long an unclear COMMIT is asked about before the answer has to be «unknown». */

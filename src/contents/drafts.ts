@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { Database } from '../database/index.js';
 import { AccountKeyring } from '../keys/index.js';
-import { abandonDraft, openDrafts } from './contents.store.js';
+import { abandonDraft, openDrafts } from './abandon.store.js';
 import { Draft } from './draft.js';
 import { GatewayLease } from '../gateways/index.js';
 

@@ -6,7 +6,7 @@ export type { QuotaReservation } from './quota-slab.js';
 export { usedBytes } from './quota.store.js';
 export { ContentDamaged, DraftLost, QuotaExceeded } from './errors.js';
 export { chunkRows, pageAt, placementRows, publishedContent, type ChunkRow, type ContentRow } from './reading.store.js';
-export { abandonDraft } from './contents.store.js';
+export { abandonDraft } from './abandon.store.js';
 export {
   condemnedBlobs,
   connectionsToSweep,

@@ -29,7 +29,7 @@ export interface FolderRecord {
 
 export type EntryRecord = FileRecord | FolderRecord;
 
-export function versionFields(account: string, file: string, version: VersionRow): VersionFields {
+function versionFields(account: string, file: string, version: VersionRow): VersionFields {
   return {
     account,
     file,

@@ -24,3 +24,8 @@ export function deadGateways(sql: Sql): Promise<{ id: string }[]> {
 export async function forgetGateway(sql: Sql, id: string): Promise<void> {
   await sql.execute('delete from gateways where id = $1', [id]);
 }
+
+export async function aliveGateways(sql: Sql): Promise<Set<string>> {
+  const rows = await sql.query<{ id: string }>('select id from gateways where alive_until > now()');
+  return new Set(rows.map((row) => row.id));
+}

@@ -1,3 +1,3 @@
 export { GatewaysModule } from './gateways.module.js';
 export { GatewayLease } from './gateway-lease.js';
-export { deadGateways, forgetGateway } from './gateways.store.js';
+export { aliveGateways, deadGateways, forgetGateway } from './gateways.store.js';

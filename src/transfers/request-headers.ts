@@ -31,7 +31,7 @@ export function uploadHeaders(headers: IncomingHttpHeaders): UploadHeaders {
   };
 }
 
-export function preconditions(headers: IncomingHttpHeaders): Preconditions {
+function preconditions(headers: IncomingHttpHeaders): Preconditions {
   const match = parseTags(headers['if-match']);
   const noneMatch = parseTags(headers['if-none-match']);
   return { ...(match === undefined ? {} : { match }), ...(noneMatch === undefined ? {} : { noneMatch }) };

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { allConnections, ConnectionHealth, ConnectionPool, Markers } from '../connections/index.js';
 import { Database } from '../database/index.js';
 
-/** Writes down what was seen of the connections, and how far their markers have come. */
+/** Writes down what was seen of the connections and how far their markers have come, and clears away half-written pieces. */
 @Injectable()
 export class UpkeepOfConnections {
   constructor(
@@ -17,6 +17,7 @@ export class UpkeepOfConnections {
     for (const row of await allConnections(this.database)) {
       if (!row.enabled || row.alarm !== null) continue;
       await this.markers.advance(row, await this.pool.provider(row.id));
+      await this.pool.sweepTemporaries(row.id);
     }
   }
 }

@@ -1,7 +1,9 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Drafts, Quota } from '../contents/index.js';
+import { Database } from '../database/index.js';
 import { Sweep } from './sweep.js';
 import { UpkeepOfConnections } from './upkeep-of-connections.js';
+import { analyzeYoungTables } from './young-tables.store.js';
 
 const ROUND_MS = 15_000;
 
@@ -18,6 +20,7 @@ export class UpkeepRounds implements OnApplicationBootstrap, OnApplicationShutdo
     private readonly drafts: Drafts,
     private readonly quota: Quota,
     private readonly connections: UpkeepOfConnections,
+    private readonly database: Database,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -32,6 +35,7 @@ export class UpkeepRounds implements OnApplicationBootstrap, OnApplicationShutdo
 
   /** One whole round, now; what one step cannot do is told to the log and left to the next round. */
   async run(): Promise<void> {
+    await this.step('statistics', () => analyzeYoungTables(this.database));
     await this.step('stray drafts', () => this.drafts.sweepStrays());
     await this.step('quota', () => this.quota.returnIdle());
     await this.step('sweep', () => this.sweep.run());

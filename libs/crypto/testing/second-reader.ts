@@ -46,7 +46,7 @@ function must(holds: boolean, what: string): void {
 
 const NOTHING: Buffer = Buffer.alloc(0);
 
-export function derive(key: Buffer, label: string, salt = NOTHING, context = NOTHING): Buffer {
+function derive(key: Buffer, label: string, salt = NOTHING, context = NOTHING): Buffer {
   const padded = Buffer.from(label.padEnd(24, '\0'), 'ascii');
   const info = Buffer.concat([Buffer.from([0, 1]), padded, createHash('sha256').update(context).digest()]);
   return Buffer.from(hkdfSync('sha512', key, salt, info, 32));

@@ -1,4 +1,4 @@
 export { local } from './description.js';
 export { deviceOf } from './device.js';
-export { type Disk, disk } from './disk.js';
-export { LocalVault, type LocalVaultPlace, localTraits, openLocalVault } from './local-vault.js';
+export type { Disk } from './disk.js';
+export { LocalVault, type LocalVaultPlace, openLocalVault } from './local-vault.js';

@@ -1,0 +1,143 @@
+import type { Sql } from '../database/index.js';
+
+/** A chunk that is sealed and about to be sent, with the plan for its shards: what a retry follows. */
+export interface IntendedChunk {
+  readonly index: number;
+  readonly keyId: string;
+  readonly wrappedKey: Buffer;
+  readonly length: number;
+  readonly shards: readonly IntendedShard[];
+}
+
+export interface IntendedShard {
+  readonly index: number;
+  readonly digest: Buffer;
+  readonly length: number;
+  readonly blob: IntendedBlob;
+}
+
+export interface IntendedBlob {
+  readonly id: string;
+  readonly connection: string;
+  readonly name: string;
+  readonly length: number;
+}
+
+export interface LiveBlob {
+  readonly id: string;
+  readonly checksum: string | null;
+}
+
+export interface NewContent {
+  readonly account: string;
+  readonly id: string;
+  readonly accountKey: string;
+  readonly wrappedKey: Buffer;
+  readonly data: number;
+  readonly parity: number;
+  readonly gateway: string;
+}
+
+/** Opens the draft and records its first intent, in one statement: nothing was sent before it is committed. */
+export async function openDraft(sql: Sql, content: NewContent, chunk: IntendedChunk): Promise<void> {
+  await sql.prepared(
+    'open-draft',
+    `with draft as (
+       insert into contents (account, id, state, account_key, wrapped_key, data, parity, gateway)
+       values ($1, $2, 'open', $13, $14, $15, $16, $17) returning 1
+     ), ${INTEND}
+     select 1`,
+    [...intentValues(content.account, content.id, chunk), ...keyValues(content), content.gateway],
+  );
+}
+
+/**
+ * Records the intent for a further chunk, and with it that the blobs of earlier ones are live. Both
+ * hang on a share lock of the open draft, so none is added once the draft was given up. False then.
+ */
+export async function addChunk(
+  sql: Sql,
+  draft: { account: string; id: string },
+  chunk: IntendedChunk,
+  live: readonly LiveBlob[],
+): Promise<boolean> {
+  const rows = await sql.prepared(
+    'add-chunk',
+    `with draft as (
+       select 1 from contents where account = $1 and id = $2 and state = 'open' for share
+     ), lively as (
+       update blobs set state = 'live', checksum = l.checksum
+       from unnest($13::uuid[], $14::text[]) as l(id, checksum), draft
+       where blobs.account = $1 and blobs.id = l.id and blobs.state = 'intended'
+     ), ${INTEND}
+     select 1 from draft`,
+    [...intentValues(draft.account, draft.id, chunk), ...liveValues(live)],
+  );
+  return rows.length > 0;
+}
+
+const INTEND = `
+  added_chunk as (
+    insert into chunks (account, content, index, key_id, wrapped_key, length)
+    select $1::uuid, $2::uuid, $3::int, $4::uuid, $5::bytea, $6::int from draft
+  ), added_blobs as (
+    insert into blobs (account, id, connection, name, length, state)
+    select $1::uuid, b.id, b.connection, b.name, b.length, 'intended'
+    from unnest($7::uuid[], $8::uuid[], $9::text[], $10::bigint[]) as b(id, connection, name, length), draft
+  ), added_shards as (
+    insert into shards (account, content, chunk, shard, blob, "offset", length, digest)
+    select $1::uuid, $2::uuid, $3::int, s.index, s.blob, 0, s.length, s.digest
+    from unnest($11::smallint[], $7::uuid[], $10::bigint[], $12::bytea[]) as s(index, blob, length, digest), draft
+  )`;
+
+function intentValues(account: string, content: string, chunk: IntendedChunk): unknown[] {
+  const { shards } = chunk;
+  return [
+    account,
+    content,
+    chunk.index,
+    chunk.keyId,
+    chunk.wrappedKey,
+    chunk.length,
+    shards.map((shard) => shard.blob.id),
+    shards.map((shard) => shard.blob.connection),
+    shards.map((shard) => shard.blob.name),
+    shards.map((shard) => shard.length),
+    shards.map((shard) => shard.index),
+    shards.map((shard) => shard.digest),
+  ];
+}
+
+export function keyValues(content: NewContent): unknown[] {
+  return [content.accountKey, content.wrappedKey, content.data, content.parity];
+}
+
+export function liveValues(live: readonly LiveBlob[]): unknown[] {
+  return [live.map((blob) => blob.id), live.map((blob) => blob.checksum)];
+}
+
+/** A shard goes to another place than planned: a new blob is intended, the old one condemned. False when the draft is gone. */
+export async function replanShard(
+  sql: Sql,
+  place: { account: string; content: string; chunk: number; shard: number },
+  blob: IntendedBlob,
+): Promise<boolean> {
+  const rows = await sql.query(
+    `with draft as (
+       select 1 from contents where account = $1 and id = $2 and state = 'open' for share
+     ), old as (
+       select blob from shards where account = $1 and content = $2 and chunk = $3 and shard = $4
+     ), condemned as (
+       update blobs set state = 'condemned', condemned_at = now() from old, draft
+       where blobs.account = $1 and blobs.id = old.blob and blobs.state in ('intended', 'live')
+     ), added as (
+       insert into blobs (account, id, connection, name, length, state)
+       select $1::uuid, $5::uuid, $6::uuid, $7::text, $8::bigint, 'intended' from draft
+     ), moved as (
+       update shards set blob = $5 from draft where account = $1 and content = $2 and chunk = $3 and shard = $4
+     )
+     select 1 from draft`,
+    [place.account, place.content, place.chunk, place.shard, blob.id, blob.connection, blob.name, blob.length],
+  );
+  return rows.length > 0;
+}

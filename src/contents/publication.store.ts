@@ -1,0 +1,95 @@
+import type { Sql } from '../database/index.js';
+import { keyValues, liveValues, type LiveBlob, type NewContent } from './draft.store.js';
+
+export interface SealedManifest {
+  readonly header: Buffer;
+  readonly pages: readonly { page: number; startOffset: number; sealed: Buffer }[];
+}
+
+export interface FinishedContent {
+  readonly size: number;
+  readonly chunks: number;
+  readonly manifest: SealedManifest;
+  readonly slab: string | null;
+}
+
+/**
+ * Publishes an open draft by compare-and-set, its last blobs live with it. The slab that its bytes come from is locked shared,
+ * so that closing it counts this content or is seen here. Answers what held: both must.
+ */
+export async function publishDraft(
+  sql: Sql,
+  draft: { account: string; id: string },
+  finished: FinishedContent,
+  live: readonly LiveBlob[],
+): Promise<{ published: boolean; slab: boolean }> {
+  const rows = await sql.prepared<{ published: boolean; slab: boolean }>(
+    'publish-draft',
+    `with slab as (
+       select 1 from quota_slabs where account = $1 and id = $6 for share
+     ), published as (
+       update contents set state = 'published', size = $3, chunks = $4, manifest_header = $5, quota_slab = $6,
+         ended_at = now()
+       where account = $1 and id = $2 and state = 'open' returning 1
+     ), lively as (
+       update blobs set state = 'live', checksum = l.checksum
+       from unnest($10::uuid[], $11::text[]) as l(id, checksum)
+       where blobs.account = $1 and blobs.id = l.id and blobs.state = 'intended' returning 1
+     ), pages as (${INSERT_PAGES})
+     select exists (select 1 from published) and (select count(*) from lively) = cardinality($10::uuid[]) as published,
+       exists (select 1 from slab) as slab`,
+    [...finishedValues(draft, finished), ...liveValues(live)],
+  );
+  return rows[0] as { published: boolean; slab: boolean };
+}
+
+/** A content without chunks needs no draft: there is nothing that could be left behind. */
+export async function publishEmpty(sql: Sql, content: NewContent, finished: FinishedContent): Promise<boolean> {
+  const rows = await sql.prepared<{ slab: boolean }>(
+    'publish-empty',
+    `with slab as (
+       select 1 from quota_slabs where account = $1 and id = $6 for share
+     ), published as (
+       insert into contents (account, id, state, size, chunks, manifest_header, quota_slab, account_key, wrapped_key,
+         data, parity, ended_at)
+       values ($1, $2, 'published', $3, $4, $5, $6, $10, $11, $12, $13, now()) returning 1
+     ), pages as (${INSERT_PAGES})
+     select exists (select 1 from slab) as slab`,
+    [...finishedValues(content, finished), ...keyValues(content)],
+  );
+  return rows[0]?.slab ?? false;
+}
+
+const INSERT_PAGES = `
+  insert into manifest_pages (account, content, page, start_offset, sealed)
+  select $1::uuid, $2::uuid, p.page, p.start_offset, p.sealed
+  from unnest($7::int[], $8::bigint[], $9::bytea[]) as p(page, start_offset, sealed)`;
+
+function finishedValues(content: { account: string; id: string }, finished: FinishedContent): unknown[] {
+  const { pages, header } = finished.manifest;
+  return [
+    content.account,
+    content.id,
+    finished.size,
+    finished.chunks,
+    header,
+    finished.slab,
+    pages.map((page) => page.page),
+    pages.map((page) => page.startOffset),
+    pages.map((page) => page.sealed),
+  ];
+}
+
+/** Writes manifest pages ahead of the publication, so that a very long upload holds few of them in memory. */
+export async function addPage(
+  sql: Sql,
+  draft: { account: string; id: string },
+  page: { page: number; startOffset: number; sealed: Buffer },
+): Promise<boolean> {
+  const rows = await sql.query(
+    `insert into manifest_pages (account, content, page, start_offset, sealed)
+     select $1::uuid, $2::uuid, $3::int, $4::bigint, $5::bytea from contents where account = $1 and id = $2 and state = 'open' for share returning 1`,
+    [draft.account, draft.id, page.page, page.startOffset, page.sealed],
+  );
+  return rows.length > 0;
+}
