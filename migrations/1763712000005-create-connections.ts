@@ -38,6 +38,7 @@ export class CreateConnections1763712000005 implements MigrationInterface {
         space_used bigint,
         space_free bigint,
         space_at timestamptz,
+        marked_at timestamptz,
         marked_sequence bigint not null default 0,
         created_at timestamptz not null default now(),
         updated_at timestamptz not null default now(),

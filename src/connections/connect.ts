@@ -18,7 +18,7 @@ import { Config } from '../config/index.js';
 import { Database, violates } from '../database/index.js';
 import { GatewayLease } from '../gateways/index.js';
 import { openProvider } from './connection-pool.js';
-import { insertConnection, type ConnectionRow, type NewConnection } from './connections.store.js';
+import { insertConnection, noteMarked, type ConnectionRow, type NewConnection } from './connections.store.js';
 import { AdminsOnly, AlreadyConnected, ConnectionTestFailed, PlaceReserved, ProviderUnknown } from './errors.js';
 import { Markers } from './marker.js';
 
@@ -119,6 +119,7 @@ export class Connect {
       await this.markers.write(place.id, provider, 0);
       return await this.database.tx(async (sql) => {
         const row = await insertConnection(sql, place);
+        await noteMarked(sql, row.id, 0);
         const details = { provider: place.provider, house: place.account === null };
         await this.audit.append(sql, {
           actor: by.account,

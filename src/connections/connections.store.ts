@@ -19,12 +19,14 @@ export interface ConnectionRow {
   space_total: number | null;
   space_used: number | null;
   space_free: number | null;
+  /** When a marker was first written there; null for a place that was never used. */
+  marked_at: Date | null;
   marked_sequence: number;
   created_at: Date;
 }
 
 const COLUMNS = `id, account, provider, label, domain, folder, settings, enabled, priority, limits, alarm, last_success_at,
-  last_error, last_error_at, space_total, space_used, space_free, marked_sequence, created_at`;
+  last_error, last_error_at, space_total, space_used, space_free, marked_at, marked_sequence, created_at`;
 
 export interface NewConnection {
   readonly id: string;
@@ -119,10 +121,10 @@ export async function highestSequence(sql: Sql, connection: string): Promise<num
 }
 
 export async function noteMarked(sql: Sql, connection: string, sequence: number): Promise<void> {
-  await sql.execute('update connections set marked_sequence = greatest(marked_sequence, $2) where id = $1', [
-    connection,
-    sequence,
-  ]);
+  await sql.execute(
+    'update connections set marked_sequence = greatest(marked_sequence, $2), marked_at = coalesce(marked_at, now()) where id = $1',
+    [connection, sequence],
+  );
 }
 
 /** Where the blob sequence of this database stands: no marker of ours can honestly be ahead of it. */

@@ -53,11 +53,13 @@ export class Markers {
     await provider.writeMarker(sealMarker(this.roots.current.markerSeal, { gateway, connection, sequence }));
   }
 
+  /** An empty mount point looks like a new place; only one that was never marked, or holds nothing of ours, may be one. */
   private async begin(connection: ConnectionRow, provider: StorageProvider): Promise<void> {
-    if (connection.marked_sequence > 0 && (await hasBlobs(this.database, connection.id))) {
+    if (connection.marked_at !== null && (await hasBlobs(this.database, connection.id))) {
       throw new MarkerAlarm('Our folder on this connection is gone: it was wiped, or another disk is mounted there.');
     }
     await this.write(connection.id, provider, 0);
+    await noteMarked(this.database, connection.id, 0);
   }
 
   private open(sealed: Buffer): Marker | undefined {
