@@ -104,7 +104,9 @@ async function createBlobs(runner: QueryRunner): Promise<void> {
     ) partition by hash (account)`);
   await createPartitions(runner, 'blobs');
   await runner.query(`create index blobs_by_place on blobs (connection, name)`);
-  await runner.query(`create index blobs_condemned on blobs (connection, condemned_at) where state = 'condemned'`);
+  await runner.query(
+    `create index blobs_ended on blobs (connection, state, condemned_at) where state in ('condemned', 'gone')`,
+  );
 }
 
 async function createShards(runner: QueryRunner): Promise<void> {

@@ -111,15 +111,6 @@ export async function installationId(sql: Sql): Promise<string> {
   return (rows[0] as { id: string }).id;
 }
 
-/** The highest sequence that any blob on this connection was given. */
-export async function highestSequence(sql: Sql, connection: string): Promise<number> {
-  const rows = await sql.query<{ highest: number }>(
-    'select coalesce(max(sequence), 0)::bigint as highest from blobs where connection = $1',
-    [connection],
-  );
-  return rows[0]?.highest ?? 0;
-}
-
 export async function noteMarked(sql: Sql, connection: string, sequence: number): Promise<void> {
   await sql.execute(
     'update connections set marked_sequence = greatest(marked_sequence, $2), marked_at = coalesce(marked_at, now()) where id = $1',

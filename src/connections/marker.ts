@@ -6,7 +6,6 @@ import { RootKeyring } from '../keys/index.js';
 import {
   blobSequence,
   hasBlobs,
-  highestSequence,
   installationId,
   noteMarked,
   raiseAlarm,
@@ -42,7 +41,7 @@ export class Markers {
 
   /** Writes how far the database has come, when that changed. */
   async advance(connection: ConnectionRow, provider: StorageProvider): Promise<void> {
-    const sequence = await highestSequence(this.database, connection.id);
+    const sequence = await blobSequence(this.database);
     if (sequence <= connection.marked_sequence) return;
     await this.write(connection.id, provider, sequence);
     await noteMarked(this.database, connection.id, sequence);
