@@ -1,0 +1,34 @@
+import { mkdtemp, rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startBare } from './contenders/bare.mjs';
+import { startGateway } from './contenders/gateway.mjs';
+import { rcloneVersion, startRclone } from './contenders/rclone.mjs';
+
+const STARTERS = { gateway: startGateway, bare: startBare, ...(rcloneVersion() && { rclone: startRclone }) };
+
+/** A folder of its own below a given one, and the contenders that keep their data in it, each started when first asked for. */
+export async function openPlace(parent) {
+  const folder = await mkdtemp(join(parent, 'tessera-bench-'));
+  const started = new Map();
+  return {
+    folder,
+    async contenders(names = Object.keys(STARTERS)) {
+      const known = names.filter((name) => STARTERS[name]);
+      for (const name of known) if (!started.has(name)) started.set(name, await STARTERS[name](folder));
+      return known.map((name) => started.get(name));
+    },
+    async stop(name) {
+      await started.get(name)?.stop();
+      started.delete(name);
+    },
+    async close() {
+      await Promise.all([...started.values()].map((contender) => contender.stop()));
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export async function freeBytes(folder) {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
