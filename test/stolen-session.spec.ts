@@ -37,6 +37,7 @@ describe('a stolen token', () => {
       await call(gateway, '/api/auth/app-passwords', { token: user.token, body: { label: 'laptop' } })
     ).json<NewAppPassword>();
     const change = { currentPassword: PASSWORD, newPassword: 'another perfectly fine one' };
+    expect(await tree(basic(user))).toBe(200);
     expect((await call(gateway, '/api/auth/password', { token: user.token, body: change })).status).toBe(200);
     expect([await me(thief), await me(user.token)]).toEqual([401, 200]);
     expect(await tree(basic({ email: username, password }))).toBe(200);
@@ -78,9 +79,12 @@ describe('a stolen token', () => {
   it.each([
     ['its thirty days are over', `expires_at = now()`],
     ['it was not used for a week', `last_seen_at = now() - interval '7 days'`],
+    ['its account is disabled, though the session is still there', `disabled_at = now()`],
+    ['its account is deleted, though the session is still there', `deleted_at = now()`],
   ])('is worth nothing once %s', async (_, change) => {
     const user = await newUser();
-    await gateway.app.get(Database).query(`update sessions set ${change} where account = $1`, [user.id]);
+    const [table, column] = change.startsWith('d') ? ['accounts', 'id'] : ['sessions', 'account'];
+    await gateway.app.get(Database).query(`update ${table} set ${change} where ${column} = $1`, [user.id]);
     expect(await me(user.token)).toBe(401);
   });
 
