@@ -34,7 +34,6 @@ async function createAccounts(runner: QueryRunner): Promise<void> {
       deleted_at timestamptz
     )`);
   await runner.query(`create unique index accounts_one_email on accounts (email_key) where deleted_at is null`);
-  await runner.query(`create index accounts_listing on accounts (email_key, id) where deleted_at is null`);
 }
 
 async function createWaysIn(runner: QueryRunner): Promise<void> {
