@@ -89,7 +89,10 @@ async function runAll(where) {
   try {
     for (const { name, run } of sections) {
       console.log(`${name} (${FOLDERS[where]}) …`);
-      const failed = (error) => [{ what: name, failure: error.message.slice(0, 300) }];
+      const failed = (error) => {
+        console.error(error);
+        return [{ what: name, failure: 'failed' }];
+      };
       rows.push(...(await run({ place, sizes, rounds, where: `in ${FOLDERS[where]}` }).catch(failed)));
     }
   } finally {

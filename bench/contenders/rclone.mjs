@@ -1,10 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, truncate, writeFile } from 'node:fs/promises';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, plainEnvironment, start, untilAnswered } from '../processes.mjs';
-
-/** What a name list may be long at once, as arguments of a command. */
-const NAMES_AT_ONCE = 2000;
 
 export function rcloneVersion() {
   try {
@@ -18,11 +15,12 @@ export function rcloneVersion() {
 export async function startRclone(place) {
   const folder = join(place, 'rclone');
   const config = join(place, 'rclone.conf');
-  await mkdir(folder, { recursive: true });
+  mkdirSync(folder, { recursive: true });
   const password = execFileSync('rclone', ['obscure', 'a password for the bench'], { encoding: 'utf8' }).trim();
-  await writeFile(config, `[sealed]\ntype = crypt\nremote = ${folder}\npassword = ${password}\n`);
-  const port = await freePort();
-  const server = start('rclone', ['serve', 'webdav', 'sealed:', '--addr', `127.0.0.1:${port}`, '--config', config], {
+  writeFileSync(config, `[sealed]\ntype = crypt\nremote = ${folder}\npassword = ${password}\n`);
+  const [port, control] = [await freePort(), await freePort()];
+  const addresses = ['--addr', `127.0.0.1:${port}`, '--rc', '--rc-no-auth', '--rc-addr', `127.0.0.1:${control}`];
+  const server = start('rclone', ['serve', 'webdav', 'sealed:', '--config', config, ...addresses], {
     env: plainEnvironment(),
   });
   const origin = `http://127.0.0.1:${port}`;
@@ -34,8 +32,9 @@ export async function startRclone(place) {
     headers: {},
     path: (name) => `/${name}`,
     makeFolder: (name) => makeFolder(`${origin}/${name}/`),
-    forgetFolders: () => void process.kill(server.child.pid, 'SIGHUP'),
-    seed: (name, count) => seed(folder, config, name, count),
+    /** It keeps listings for minutes; a first look is what is compared. */
+    forgetFolders: () => fetch(`http://127.0.0.1:${control}/vfs/forget`, { method: 'POST' }),
+    seed: (name, count) => seed(place, config, name, count),
     stop: () => server.stop(),
   };
 }
@@ -45,17 +44,11 @@ async function makeFolder(url) {
   if (status !== 201) throw new Error(`MKCOL was answered ${status}`);
 }
 
-/** Files as crypt names them, long enough for 4 KiB, without asking the server for each. */
-async function seed(folder, config, name, count) {
-  for (let from = 0; from < count; from += NAMES_AT_ONCE) {
-    const paths = Array.from({ length: Math.min(NAMES_AT_ONCE, count - from) }, (_, i) => `${name}/${from + i}.txt`);
-    const args = ['cryptdecode', '--reverse', 'sealed:', ...paths, '--config', config];
-    const lines = execFileSync('rclone', args, { encoding: 'utf8', maxBuffer: 1e8 }).trim().split('\n');
-    for (const line of lines) {
-      const path = join(folder, line.split('\t')[1].trim());
-      if (from === 0 && line === lines[0]) await mkdir(join(path, '..'), { recursive: true });
-      await writeFile(path, '');
-      await truncate(path, 32 + 16 + 4096);
-    }
-  }
+/** Files in a folder, as crypt would lay them down, without asking the server for each: a listing reads names only. */
+function seed(place, config, name, count) {
+  const plain = join(place, 'plain');
+  mkdirSync(join(plain, name), { recursive: true });
+  for (let index = 0; index < count; index++) writeFileSync(join(plain, name, `${index}.txt`), '');
+  execFileSync('rclone', ['copy', plain, 'sealed:', '--config', config, '--no-traverse', '--no-check-dest']);
+  rmSync(plain, { recursive: true });
 }

@@ -7,9 +7,9 @@ const FOLDER = 'many';
 export async function listing({ place, sizes, rounds }) {
   const [gateway, rclone] = await place.contenders(['gateway', 'rclone']);
   await seedFolder(gateway, await storeModel(gateway), sizes.entries - 1);
-  await rclone?.seed(FOLDER, sizes.entries);
+  rclone?.seed(FOLDER, sizes.entries);
   const found = await inTurns([gateway, rclone].filter(Boolean), rounds, async (contender) => {
-    contender.forgetFolders?.();
+    await contender.forgetFolders?.();
     const one = await measure(contender, [contender === gateway ? PAGES : PROPFIND]);
     if (one.entries !== sizes.entries) throw new Error(`${contender.name} listed ${one.entries} entries`);
     return one;
