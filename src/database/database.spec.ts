@@ -6,6 +6,7 @@ import {
   Database,
   DatabaseAway,
   DatabaseBusy,
+  RowUnreadable,
   type Sql,
   TransactionAborted,
   TransactionConflict,
@@ -235,9 +236,17 @@ describe('values', () => {
   });
 
   test('a bigint that no number holds is refused, not rounded', async () => {
-    await expect(read('9007199254740993::bigint')).rejects.toThrow(RangeError);
+    await expect(read('9007199254740993::bigint')).rejects.toThrow(RowUnreadable);
     await database.check();
   });
+
+  test.each(['infinity', '-infinity', '294276-01-01'])(
+    'the moment %s, which no Date is, is refused',
+    async (moment) => {
+      await expect(read(`'${moment}'::timestamptz`)).rejects.toThrow(RowUnreadable);
+      await database.check();
+    },
+  );
 
   test('prepared statements are planned once for a connection', async () => {
     await database.tx(async (sql) => {

@@ -49,6 +49,13 @@ export class TransactionAborted extends Fault {
   }
 }
 
+/** A row holds what nothing of ours ever wrote there: somebody changed it, or it is damaged. */
+export class RowUnreadable extends Fault {
+  constructor(readonly what: string) {
+    super('What the database holds of this cannot be read; it was damaged or changed.');
+  }
+}
+
 /** Stops the start. The message is the one line that the operator reads. */
 export class DatabaseUnusable extends Fault {}
 

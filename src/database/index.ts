@@ -6,6 +6,7 @@ export {
   DatabaseBusy,
   DatabaseFull,
   DatabaseUnusable,
+  RowUnreadable,
   TransactionAborted,
   TransactionConflict,
   violates,

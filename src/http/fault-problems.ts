@@ -8,7 +8,7 @@ import * as contents from '../contents/index.js';
 import * as database from '../database/index.js';
 import { EphemeralAway } from '../ephemeral/index.js';
 import * as files from '../files/index.js';
-import { KeyDestroyed } from '../keys/index.js';
+import { KeyDestroyed, RootEpochMissing } from '../keys/index.js';
 import * as transfers from '../transfers/index.js';
 import { NotReady } from './not-ready.js';
 
@@ -72,6 +72,8 @@ export const faultProblems: readonly Row[] = [
 
   row(SealBroken, 'content-damaged'),
   row(KeyDestroyed, 'content-damaged'),
+  row(RootEpochMissing, 'unavailable'),
+  row(database.RowUnreadable, 'content-damaged'),
 
   row(connections.ConnectionUnknown, 'not-found'),
   row(connections.ProviderUnknown, 'not-found'),

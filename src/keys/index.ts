@@ -1,4 +1,4 @@
 export { KeysModule } from './keys.module.js';
 export { RootKeyring } from './root-keys.js';
 export { AccountKeyring, type AccountKeys, type ContentKeys, type NewContentKey } from './account-keyring.js';
-export { KeyDestroyed, RootKeyUnusable } from './errors.js';
+export { KeyDestroyed, RootEpochMissing, RootKeyUnusable } from './errors.js';

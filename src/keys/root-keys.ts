@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { deriveRootKeys, ready, type RootKeys, type SecretKey } from '#crypto';
 import { Config } from '../config/index.js';
 import { Database, type Sql } from '../database/index.js';
-import { RootKeyUnusable } from './errors.js';
+import { RootEpochMissing, RootKeyUnusable } from './errors.js';
 import { anyAccount, epochsInUse, knownEpochs, lockEpochs, rememberEpoch } from './keys.store.js';
 import { makeRootKeyFile, readRootKeyFile } from './root-key-file.js';
 
@@ -31,7 +31,7 @@ export class RootKeyring implements OnModuleInit {
 
   epoch(epoch: number): RootKeys {
     const keys = this.epochs.get(epoch);
-    if (!keys) throw new RootKeyUnusable(`The root key of epoch ${epoch} is not in the root key file.`);
+    if (!keys) throw new RootEpochMissing(epoch);
     return keys;
   }
 
@@ -79,7 +79,10 @@ export class RootKeyring implements OnModuleInit {
         `TESSERA_ROOT_KEY_FILE: lacks epoch ${newest}, which this database was last used with.`,
       );
     }
-    for (const epoch of await epochsInUse(sql)) this.epoch(epoch);
+    const lacking = (await epochsInUse(sql)).find((epoch) => !this.epochs.has(epoch));
+    if (lacking !== undefined) {
+      throw new RootKeyUnusable(`TESSERA_ROOT_KEY_FILE: lacks epoch ${lacking}, which this database still needs.`);
+    }
     for (const [epoch, keys] of this.epochs) {
       const fingerprint = known.get(epoch);
       if (fingerprint?.equals(keys.fingerprint)) continue;
