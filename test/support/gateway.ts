@@ -10,7 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { readConfig } from '../../src/config/index.js';
+import { type Config, readConfig } from '../../src/config/index.js';
 import { startGateway as startRealGateway } from '../../src/gateway.js';
 import { createDatabase } from './database.js';
 
@@ -19,6 +19,8 @@ export const FIRST_ACCOUNT = { email: 'first@example.org', password: 'correct ho
 export interface GatewayOptions {
   /** Further variables, or other values for the usual ones. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Beyond what the environment may say; for a gateway in the test's process. */
+  readonly config?: Partial<Config>;
   /** Where it keeps its data; one of its own, removed at the end, when not told. */
   readonly dataFolder?: string;
   /** Put before the command of a gateway that is spawned. */
@@ -41,9 +43,9 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const database = await createDatabase();
   await makeRootKey(folder);
   const port = await freePort();
-  const gateway = await startRealGateway(
-    readConfig({ ...environmentFor(folder, port), DATABASE_URL: database.url, ...options.environment }),
-  );
+  const environment = { ...environmentFor(folder, port), DATABASE_URL: database.url, ...options.environment };
+  const settings = Object.entries(readConfig(environment)).concat(Object.entries(options.config ?? {}));
+  const gateway = await startRealGateway(Object.fromEntries(settings) as unknown as Config);
   return {
     app: gateway.app,
     url: `http://127.0.0.1:${port}`,
