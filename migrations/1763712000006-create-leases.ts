@@ -31,7 +31,7 @@ export class CreateLeases1763712000006 implements MigrationInterface {
     await runner.query(`
       create table space_slabs (
         connection uuid not null references connections,
-        gateway uuid not null references gateways,
+        gateway uuid not null references gateways on delete cascade,
         granted bigint not null check (granted >= 0),
         primary key (connection, gateway)
       )`);
