@@ -33,13 +33,16 @@ export type ProviderList = z.infer<typeof ProviderList>;
 const Label = z.string().trim().min(1).max(50);
 const Domain = z.string().trim().min(1).max(75);
 
-export const LocalConnectionRequest = z.strictObject({
+/** Beside these, the fields of the provider's own form, which `GET /api/cloud/providers` lists. */
+export const ConnectionRequest = z.looseObject({
   label: Label,
-  path: z.string().min(1).max(4096).describe('An absolute path on the gateway’s machine.'),
   house: z.boolean().optional().describe('Open to all accounts. For admins only.'),
   domain: Domain.optional().describe('What it fails together with. For admins only; found by itself otherwise.'),
 });
-export type LocalConnectionRequest = z.infer<typeof LocalConnectionRequest>;
+export type ConnectionRequest = z.infer<typeof ConnectionRequest>;
+
+export const ProviderParams = z.object({ provider: z.string().max(40) });
+export type ProviderParams = z.infer<typeof ProviderParams>;
 
 export const ConnectionLimits = z.strictObject({ maxBytes: ByteCount.nullable().optional() });
 export type ConnectionLimits = z.infer<typeof ConnectionLimits>;

@@ -10,13 +10,13 @@ import {
   readSettings,
   SettingRefused,
   type ProbeResult,
-  type ProviderDescription,
   type Settings,
 } from '#storage';
 import { AuditRecord } from '../audit/index.js';
 import { Config } from '../config/index.js';
 import { Database, violates } from '../database/index.js';
 import { GatewayLease } from '../gateways/index.js';
+import { Credentials, splitSecrets } from './credentials.js';
 import { openProvider } from './connection-pool.js';
 import { insertConnection, noteMarked, type ConnectionRow, type NewConnection } from './connections.store.js';
 import { AdminsOnly, AlreadyConnected, ConnectionTestFailed, PlaceReserved, ProviderUnknown } from './errors.js';
@@ -29,6 +29,12 @@ export interface ConnectRequest {
   /** Open to every account; an admin's to decide. */
   readonly house: boolean;
   readonly domain?: string;
+}
+
+/** What is kept of a place, and what opens it: only the one has its secrets sealed. */
+interface Place {
+  readonly kept: NewConnection;
+  readonly opened: { readonly provider: string; readonly folder: string; readonly settings: Settings };
 }
 
 export interface Connector {
@@ -45,6 +51,7 @@ export class Connect {
     private readonly lease: GatewayLease,
     private readonly markers: Markers,
     private readonly audit: AuditRecord,
+    private readonly credentials: Credentials,
   ) {}
 
   async run(by: Connector, request: ConnectRequest): Promise<ConnectionRow> {
@@ -61,23 +68,26 @@ export class Connect {
     return result;
   }
 
-  private async place(by: Connector, request: ConnectRequest): Promise<NewConnection> {
+  private async place(by: Connector, request: ConnectRequest): Promise<Place> {
     const description = findProvider(request.provider);
     if (!description) throw new ProviderUnknown();
     const adminsWish = description.adminsOnly || request.house || request.domain !== undefined;
     if (adminsWish && !by.admin) throw new AdminsOnly();
     const typed = readSettings(description.fields, request.settings);
     const settings = await this.settle(typed);
-    return {
-      id: randomUUIDv7(),
-      account: request.house ? null : by.account,
-      provider: description.id,
+    const found = await description.domainOf(settings).catch(() => 'unknown');
+    const place = { id: randomUUIDv7(), account: request.house ? null : by.account, provider: description.id };
+    const { shown, secrets } = splitSecrets(description.fields, settings);
+    const kept = {
+      ...place,
       label: request.label,
-      identity: settings['path'] ?? JSON.stringify(settings),
-      domain: request.domain ?? (await this.domain(description, settings)),
+      identity: description.identityOf?.(settings) ?? found,
+      domain: request.domain ?? found,
       folder: newFolderName(),
-      settings,
+      settings: shown,
+      credentials: this.credentials.seal(place, secrets),
     };
+    return { kept, opened: { provider: description.id, folder: kept.folder, settings } };
   }
 
   /** Links are followed once, now: the vault is where it was tried, and two ways to one folder are one place. */
@@ -92,13 +102,9 @@ export class Connect {
     return { ...settings, path: real };
   }
 
-  private async domain(description: ProviderDescription, settings: Settings): Promise<string> {
-    return description.domainOf(settings).catch(() => 'unknown');
-  }
-
-  private async try(place: NewConnection): Promise<ProbeResult> {
+  private async try({ opened }: Place): Promise<ProbeResult> {
     try {
-      const provider = await openProvider({ ...place, settings: { ...place.settings } }, this.lease.id);
+      const provider = await openProvider(opened, this.lease.id);
       return await probe(provider).finally(() => provider.close());
     } catch (error) {
       if (!(error instanceof ConnectionAway || error instanceof SettingRefused)) throw error;
@@ -113,8 +119,8 @@ export class Connect {
   }
 
   /** The marker is written last before the row: a folder without a row is empty, a row without a marker cannot be. */
-  private async keep(by: Connector, place: NewConnection): Promise<ConnectionRow> {
-    const provider = await openProvider({ ...place, settings: { ...place.settings } }, this.lease.id);
+  private async keep(by: Connector, { kept: place, opened }: Place): Promise<ConnectionRow> {
+    const provider = await openProvider(opened, this.lease.id);
     try {
       await this.markers.write(place.id, provider, 0);
       return await this.database.tx(async (sql) => {

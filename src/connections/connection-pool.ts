@@ -1,9 +1,10 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { findProvider, keepsTemporaries, metered, retrying, type StorageProvider } from '#storage';
+import { findProvider, keepsTemporaries, metered, retrying, type Settings, type StorageProvider } from '#storage';
 import { Database } from '../database/index.js';
 import { aliveGateways, GatewayLease } from '../gateways/index.js';
 import { ConnectionHealth } from './connection-health.js';
 import { connectionById, type ConnectionRow } from './connections.store.js';
+import { Credentials } from './credentials.js';
 import { ConnectionUnknown, ProviderUnknown } from './errors.js';
 import { Markers } from './marker.js';
 
@@ -20,6 +21,7 @@ export class ConnectionPool implements OnApplicationShutdown {
     private readonly markers: Markers,
     private readonly health: ConnectionHealth,
     private readonly lease: GatewayLease,
+    private readonly credentials: Credentials,
   ) {
     // What is half-written under the old name may be swept by others from now on.
     lease.onRebirth(() => void Promise.all([...this.opened.keys()].map((id) => this.close(id))));
@@ -63,7 +65,8 @@ export class ConnectionPool implements OnApplicationShutdown {
   private async open(id: string): Promise<StorageProvider> {
     const row = await connectionById(this.database, id);
     if (!row) throw new ConnectionUnknown();
-    const provider = await openProvider(row, this.lease.id);
+    const settings = { ...row.settings, ...this.credentials.open(row) };
+    const provider = await openProvider({ ...row, settings }, this.lease.id);
     try {
       await this.markers.check(row, provider);
     } catch (error) {
@@ -78,7 +81,7 @@ export class ConnectionPool implements OnApplicationShutdown {
 
 /** The bare provider of a connection, its marker unchecked: for tests before saving and for upkeep. */
 export function openProvider(
-  row: Pick<ConnectionRow, 'provider' | 'settings' | 'folder'>,
+  row: Pick<ConnectionRow, 'provider' | 'folder'> & { readonly settings: Settings },
   instance: string,
 ): Promise<StorageProvider> {
   const description = findProvider(row.provider);

@@ -1,7 +1,17 @@
-import { Controller, Get, HttpCode, Post } from '@nestjs/common';
-import { Connection, ConnectionList, ConnectionTest, IdParams, LocalConnectionRequest, ProviderList } from '#contracts';
+import { Controller, Get, HttpCode, Patch, Post } from '@nestjs/common';
+import {
+  Connection,
+  ConnectionChange,
+  ConnectionList,
+  ConnectionRequest,
+  ConnectionTest,
+  IdParams,
+  ProviderList,
+  ProviderParams,
+} from '#contracts';
 import { providers } from '#storage';
 import { Access, type Caller, CurrentCaller, Describe, FromBody, FromPath, USERS } from '../access/index.js';
+import { ChangeConnection } from './change-connection.js';
 import { Connect, type ConnectRequest, type Connector } from './connect.js';
 import { connectionRecord, ShowConnections } from './show-connections.js';
 
@@ -11,6 +21,7 @@ export class ConnectionsController {
   constructor(
     private readonly connect: Connect,
     private readonly show: ShowConnections,
+    private readonly changeConnection: ChangeConnection,
   ) {}
 
   @Get('providers')
@@ -56,33 +67,50 @@ export class ConnectionsController {
     return this.show.one(caller.accountId, id);
   }
 
-  @Post('connections/local')
+  @Patch('connections/:id')
   @Access(USERS)
   @Describe({
-    summary: 'Tests a folder of the gateway’s machine (write, read back, compare, delete) and keeps it as a vault.',
-    answers: { 201: Connection },
-    problems: ['connection-test-failed', 'exists'],
+    summary: 'Changes its label, whether it is used, its priority or its limits.',
+    answers: { 200: Connection },
+    problems: ['not-found', 'forbidden'],
   })
-  async connectLocal(
+  async change(
     @CurrentCaller() caller: Caller,
-    @FromBody(LocalConnectionRequest) body: LocalConnectionRequest,
+    @FromPath(IdParams) { id }: IdParams,
+    @FromBody(ConnectionChange) body: ConnectionChange,
   ): Promise<Connection> {
-    return connectionRecord(await this.connect.run(connector(caller), localRequest(body)));
+    return connectionRecord(await this.changeConnection.run(connector(caller), id, body));
   }
 
-  @Post('connections/local/test')
+  @Post('connections/:provider')
+  @Access(USERS)
+  @Describe({
+    summary: 'Tests a place (write, read back, compare, delete) and keeps it. Takes the fields of the provider’s form.',
+    answers: { 201: Connection },
+    problems: ['connection-test-failed', 'exists', 'not-found', 'forbidden'],
+  })
+  async make(
+    @CurrentCaller() caller: Caller,
+    @FromPath(ProviderParams) { provider }: ProviderParams,
+    @FromBody(ConnectionRequest) body: ConnectionRequest,
+  ): Promise<Connection> {
+    return connectionRecord(await this.connect.run(connector(caller), request(provider, body)));
+  }
+
+  @Post('connections/:provider/test')
   @HttpCode(200)
   @Access(USERS)
   @Describe({
     summary: 'The same test; nothing is kept.',
     answers: { 200: ConnectionTest },
-    problems: ['connection-test-failed'],
+    problems: ['connection-test-failed', 'not-found', 'forbidden'],
   })
-  async testLocal(
+  async test(
     @CurrentCaller() caller: Caller,
-    @FromBody(LocalConnectionRequest) body: LocalConnectionRequest,
+    @FromPath(ProviderParams) { provider }: ProviderParams,
+    @FromBody(ConnectionRequest) body: ConnectionRequest,
   ): Promise<ConnectionTest> {
-    const { steps } = await this.connect.test(connector(caller), localRequest(body));
+    const { steps } = await this.connect.test(connector(caller), request(provider, body));
     return { ok: true, steps: [...steps] };
   }
 }
@@ -91,6 +119,6 @@ function connector(caller: Caller): Connector {
   return { account: caller.accountId, admin: caller.roles.includes('admin') };
 }
 
-function localRequest({ label, path, house, domain }: LocalConnectionRequest): ConnectRequest {
-  return { provider: 'local', label, settings: { path }, house: house ?? false, ...(domain ? { domain } : {}) };
+function request(provider: string, { label, house, domain, ...settings }: ConnectionRequest): ConnectRequest {
+  return { provider, label, settings, house: house ?? false, ...(domain === undefined ? {} : { domain }) };
 }

@@ -2,11 +2,13 @@ import { Module } from '@nestjs/common';
 import { AuditModule } from '../audit/index.js';
 import { GatewaysModule } from '../gateways/index.js';
 import { KeysModule } from '../keys/index.js';
+import { ChangeConnection } from './change-connection.js';
 import { Connect } from './connect.js';
 import { ConnectionHealth } from './connection-health.js';
 import { ConnectionPool } from './connection-pool.js';
 import { ConnectionsController } from './connections.controller.js';
 import { DefaultStorageController } from './default-storage.controller.js';
+import { Credentials } from './credentials.js';
 import { FirstVault } from './first-vault.js';
 import { Markers } from './marker.js';
 import { ShowConnections } from './show-connections.js';
@@ -21,7 +23,18 @@ import { Spreads } from './spreads.js';
 @Module({
   imports: [AuditModule, GatewaysModule, KeysModule],
   controllers: [ConnectionsController, DefaultStorageController],
-  providers: [Connect, ConnectionHealth, ConnectionPool, FirstVault, Markers, ShowConnections, SpaceLedger, Spreads],
+  providers: [
+    ChangeConnection,
+    Connect,
+    ConnectionHealth,
+    ConnectionPool,
+    Credentials,
+    FirstVault,
+    Markers,
+    ShowConnections,
+    SpaceLedger,
+    Spreads,
+  ],
   exports: [ConnectionHealth, ConnectionPool, Markers, SpaceLedger, Spreads],
 })
 export class ConnectionsModule {}

@@ -1,4 +1,5 @@
 import type { Sql } from '../database/index.js';
+import type { SealedCredentials } from '../keys/index.js';
 
 export interface ConnectionRow {
   id: string;
@@ -9,6 +10,9 @@ export interface ConnectionRow {
   domain: string;
   folder: string;
   settings: Record<string, string>;
+  credentials: Buffer | null;
+  credential_key: Buffer | null;
+  credential_epoch: number | null;
   enabled: boolean;
   priority: number;
   limits: Record<string, unknown>;
@@ -25,7 +29,8 @@ export interface ConnectionRow {
   created_at: Date;
 }
 
-const COLUMNS = `id, account, provider, label, domain, folder, settings, enabled, priority, limits, alarm, last_success_at,
+const COLUMNS = `id, account, provider, label, domain, folder, settings, credentials, credential_key,
+  credential_epoch, enabled, priority, limits, alarm, last_success_at,
   last_error, last_error_at, space_total, space_used, space_free, marked_at, marked_sequence, created_at`;
 
 export interface NewConnection {
@@ -37,13 +42,27 @@ export interface NewConnection {
   readonly domain: string;
   readonly folder: string;
   readonly settings: Readonly<Record<string, string>>;
+  readonly credentials: SealedCredentials | null;
 }
 
 export async function insertConnection(sql: Sql, row: NewConnection): Promise<ConnectionRow> {
   const rows = await sql.query<ConnectionRow>(
-    `insert into connections (id, account, provider, label, identity, domain, folder, settings, last_success_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, now()) returning ${COLUMNS}`,
-    [row.id, row.account, row.provider, row.label, row.identity, row.domain, row.folder, row.settings],
+    `insert into connections (id, account, provider, label, identity, domain, folder, settings, credentials,
+       credential_key, credential_epoch, last_success_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now()) returning ${COLUMNS}`,
+    [
+      row.id,
+      row.account,
+      row.provider,
+      row.label,
+      row.identity,
+      row.domain,
+      row.folder,
+      row.settings,
+      row.credentials?.sealed ?? null,
+      row.credentials?.wrappedKey ?? null,
+      row.credentials?.epoch ?? null,
+    ],
   );
   return rows[0] as ConnectionRow;
 }
@@ -172,5 +191,30 @@ export async function setSpread(sql: Sql, account: string, spread: SpreadRow): P
      on conflict (account) do update set data = excluded.data, parity = excluded.parity,
        connections = excluded.connections, updated_at = now()`,
     [account, spread.data, spread.parity, spread.connections],
+  );
+}
+
+export function credentialsUnderOtherEpochs(sql: Sql, epoch: number, most: number): Promise<ConnectionRow[]> {
+  return sql.query(`select ${COLUMNS} from connections where credential_epoch <> $1 limit $2 for update skip locked`, [
+    epoch,
+    most,
+  ]);
+}
+
+export async function replaceCredentialWrapping(sql: Sql, id: string, sealed: SealedCredentials): Promise<void> {
+  await sql.execute('update connections set credential_key = $2, credential_epoch = $3 where id = $1', [
+    id,
+    sealed.wrappedKey,
+    sealed.epoch,
+  ]);
+}
+
+export async function updateConnection(
+  sql: Sql,
+  row: Pick<ConnectionRow, 'id' | 'label' | 'enabled' | 'priority' | 'limits'>,
+): Promise<void> {
+  await sql.execute(
+    `update connections set label = $2, enabled = $3, priority = $4, limits = $5, updated_at = now() where id = $1`,
+    [row.id, row.label, row.enabled, row.priority, row.limits],
   );
 }

@@ -29,6 +29,7 @@ export class FirstVault implements OnApplicationBootstrap {
       domain: await deviceOf(path),
       folder: newFolderName(),
       settings: { path },
+      credentials: null,
     };
     await insertConnection(this.database, vault).catch((error: unknown) => {
       // Another gateway on the same folder was quicker.

@@ -1,3 +1,5 @@
+export { CredentialKeyring, type SealedCredentials } from './credential-keyring.js';
+export { RotateRoot } from './rotate-root.js';
 export { KeysModule } from './keys.module.js';
 export { RootKeyring } from './root-keys.js';
 export { AccountKeyring, type AccountKeys, type ContentKeys, type NewContentKey } from './account-keyring.js';

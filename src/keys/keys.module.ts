@@ -1,5 +1,6 @@
 import { Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { AccountKeyring } from './account-keyring.js';
+import { CredentialKeyring } from './credential-keyring.js';
 import { RootKeyring } from './root-keys.js';
 import { RotateRoot } from './rotate-root.js';
 
@@ -9,8 +10,8 @@ import { RotateRoot } from './rotate-root.js';
  * few derived keys that have a purpose of their own.
  */
 @Module({
-  providers: [RootKeyring, AccountKeyring, RotateRoot],
-  exports: [RootKeyring, AccountKeyring],
+  providers: [RootKeyring, AccountKeyring, CredentialKeyring, RotateRoot],
+  exports: [RootKeyring, AccountKeyring, CredentialKeyring, RotateRoot],
 })
 export class KeysModule implements OnApplicationBootstrap {
   constructor(private readonly rotation: RotateRoot) {}

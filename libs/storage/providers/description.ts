@@ -18,6 +18,8 @@ export interface ProviderDescription {
   readonly traits: Traits;
   readonly limits: { readonly concurrency: number; readonly requestsPerSecond: number | null };
   open(place: OpenPlace): Promise<StorageProvider>;
+  /** Where two connections give the same answer, they are one place. Without it, those that fail together are. */
+  identityOf?(settings: Settings): string;
   /** Where two connections give the same answer, they fail together. */
   domainOf(settings: Settings): Promise<string>;
 }

@@ -25,5 +25,6 @@ export const local: ProviderDescription = {
   traits: localTraits,
   limits: { concurrency: 16, requestsPerSecond: null },
   open: ({ settings, folder, instance }) => openLocalVault({ path: settings['path'] ?? '', folder, instance }),
+  identityOf: (settings) => settings['path'] ?? '',
   domainOf: (settings) => deviceOf(settings['path'] ?? ''),
 };
