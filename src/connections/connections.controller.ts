@@ -94,7 +94,8 @@ export class ConnectionsController {
     @FromPath(ProviderParams) { provider }: ProviderParams,
     @FromBody(ConnectionRequest) body: ConnectionRequest,
   ): Promise<Connection> {
-    return connectionRecord(await this.connect.run(connector(caller), request(provider, body)));
+    const { id } = await this.connect.run(connector(caller), request(provider, body));
+    return this.show.one(caller.accountId, id);
   }
 
   @Post('connections/:provider/test')
