@@ -7,7 +7,7 @@ import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { rcloneVersion } from './contenders/rclone.mjs';
-import { freeBytes, openPlace } from './places.mjs';
+import { freeBytes, openPlace, touchMemory } from './places.mjs';
 import { listing } from './rows/listing.mjs';
 import { largeUploads, manyUploads } from './rows/memory.mjs';
 import { startUp } from './rows/start-up.mjs';
@@ -85,6 +85,7 @@ async function runAll(where) {
   if (sections.length === 0) return;
   if (!options.quick && (await freeBytes(FOLDERS[where])) < ROOM_NEEDED[where])
     stopWith(`${FOLDERS[where]} has less than ${ROOM_NEEDED[where] / GIB} GiB free.`);
+  if (where === 'memory') await touchMemory(FOLDERS.memory, 7 * sizes.large);
   const place = await openPlace(FOLDERS[where]);
   try {
     for (const { name, run } of sections) {

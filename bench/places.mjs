@@ -1,5 +1,6 @@
-import { mkdtemp, rm, statfs } from 'node:fs/promises';
+import { mkdtemp, open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { block } from './test-bytes.mjs';
 import { startBare } from './contenders/bare.mjs';
 import { startGateway } from './contenders/gateway.mjs';
 import { rcloneVersion, startRclone } from './contenders/rclone.mjs';
@@ -26,6 +27,21 @@ export async function openPlace(parent) {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * Fills and frees so many bytes of a folder that lies in memory. On a virtual machine the first touch of a page of memory
+ * costs its host's time, which is counted to whoever happens to touch it: several seconds for a gibibyte.
+ */
+export async function touchMemory(parent, bytes) {
+  const path = join(await mkdtemp(join(parent, 'tessera-bench-')), 'touched');
+  const file = await open(path, 'wx');
+  try {
+    for (let at = 0; at < bytes; at += block.length) await file.write(block);
+  } finally {
+    await file.close();
+    await rm(join(path, '..'), { recursive: true });
+  }
 }
 
 export async function freeBytes(folder) {

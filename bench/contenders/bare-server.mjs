@@ -4,7 +4,7 @@
 import '../../dist/src/process-settings.js';
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { open, rename } from 'node:fs/promises';
+import { open, rename, unlink } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { Blake3Hasher } from '@napi-rs/blake-hash';
@@ -61,8 +61,10 @@ async function store(request, response) {
   }
   await Promise.all(writing);
   const sha256 = hash.digest('hex');
+  const former = files.get(request.url);
   files.set(request.url, { length, chunks });
   response.writeHead(201, { 'Content-Type': 'application/json' }).end(JSON.stringify({ length, sha256 }));
+  for (const { name } of former?.chunks ?? []) await unlink(join(folder, name));
 }
 
 class Sealing {
@@ -157,11 +159,14 @@ async function serve(request, response) {
   const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
   const [from, to] = range ? [Number(range[1]), Number(range[2]) + 1] : [0, file.length];
   response.writeHead(range ? 206 : 200, { 'Content-Length': to - from });
+  const sealed = Buffer.allocUnsafeSlow(
+    Math.min(FRAMES_READ_AT_ONCE, Math.ceil((to - from) / FRAME) + 1) * (FRAME + TAG),
+  );
   for (let at = from; at < to;) {
     const index = Math.floor(at / CHUNK);
     const begins = index * CHUNK;
     const end = Math.min(to - begins, file.chunks[index].length);
-    for await (const plain of read(file.chunks[index], at - begins, end)) {
+    for await (const plain of read(file.chunks[index], at - begins, end, sealed)) {
       if (!response.write(plain)) await once(response, 'drain');
     }
     at = begins + end;
@@ -169,7 +174,7 @@ async function serve(request, response) {
   response.end();
 }
 
-async function* read(chunk, from, to) {
+async function* read(chunk, from, to, sealed) {
   const { frameKey } = derive(chunk.key, chunk.messageId);
   const lastFrame = Math.ceil(chunk.padded / FRAME) - 1;
   const sealedEnd = HEADER + chunk.padded + (lastFrame + 1) * TAG;
@@ -179,12 +184,12 @@ async function* read(chunk, from, to) {
       const after = Math.min(frame + FRAMES_READ_AT_ONCE, Math.ceil(to / FRAME));
       const position = HEADER + frame * (FRAME + TAG);
       const length = Math.min(HEADER + after * (FRAME + TAG), sealedEnd) - position;
-      const { buffer } = await file.read(Buffer.allocUnsafeSlow(length), 0, length, position);
+      await file.read(sealed, 0, length, position);
       for (let offset = 0; frame < after; frame++, offset += FRAME + TAG) {
         const plain = openFrame(
           frameKey,
           nonceOf(frame, frame === lastFrame),
-          buffer.subarray(offset, offset + FRAME + TAG),
+          sealed.subarray(offset, offset + FRAME + TAG),
         );
         yield plain.subarray(Math.max(0, from - frame * FRAME), to - frame * FRAME);
       }
