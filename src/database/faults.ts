@@ -38,7 +38,7 @@ export class TransactionConflict extends Fault {
 /** COMMIT was sent and its answer lost: the transaction was applied whole or not at all, and only a look can tell. */
 export class CommitUnknown extends Fault {
   constructor(options?: ErrorOptions) {
-    super('The database went away while it confirmed the change.', options);
+    super('The database went away while it confirmed the change: it may have been made, or not.', options);
   }
 }
 
