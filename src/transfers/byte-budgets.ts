@@ -5,23 +5,31 @@ import { ByteBudget, type StageRoom } from '#chunks';
 import { Config } from '../config/index.js';
 import { Metrics } from '../health/index.js';
 
+/** How the byte budget is divided. */
+const SHARES = { chunks: 10, frames: 3, downloads: 3, slowDownloads: 2 };
+const ALL_SHARES = Object.values(SHARES).reduce((sum, share) => sum + share);
+
 /**
- * What all transfers together may hold in memory, plain and sealed. Two thirds are for chunks on
- * their way in; of the rest a third is for downloads whose clients are slow, so that however many
- * of those there are, quick ones pass them.
+ * What all transfers together may hold in memory, plain and sealed, divided so that nobody who is
+ * slow can stand in the way of all others: sealed chunks on their way in; the frame of plaintext
+ * that an upload of unknown length holds back until it knows whether more follows; what is being
+ * opened for downloads; and the same for downloads whose clients let it wait.
  */
 @Injectable()
 export class ByteBudgets implements OnModuleInit {
   readonly uploads: StageRoom;
+  readonly frames: ByteBudget;
   readonly downloads: ByteBudget;
   readonly slowDownloads: ByteBudget;
 
   constructor(@Inject(Config) config: Config, metrics: Metrics) {
-    const total = config.byteBudget;
-    this.uploads = { budget: new ByteBudget(Math.floor((total * 2) / 3)), folder: join(config.dataFolder, 'staging') };
-    this.downloads = new ByteBudget(Math.floor((total * 2) / 9));
-    this.slowDownloads = new ByteBudget(Math.floor(total / 9));
-    const budgets = { uploads: this.uploads.budget, downloads: this.downloads, slow: this.slowDownloads };
+    const part = (share: number): ByteBudget => new ByteBudget(Math.floor((config.byteBudget * share) / ALL_SHARES));
+    this.uploads = { budget: part(SHARES.chunks), folder: join(config.dataFolder, 'staging') };
+    this.frames = part(SHARES.frames);
+    this.downloads = part(SHARES.downloads);
+    this.slowDownloads = part(SHARES.slowDownloads);
+    const { uploads, frames, downloads, slowDownloads } = this;
+    const budgets = { chunks: uploads.budget, frames, downloads, 'slow-downloads': slowDownloads };
     metrics.gauge({
       name: 'tessera_transfer_bytes_held',
       help: 'Plain and sealed bytes held in memory for transfers.',

@@ -40,7 +40,8 @@ export class ChunkSender {
     const failure = new AbortController();
     const { signal } = failure;
     const identity = { account: draft.account, content: draft.id, keys: draft.key.keys };
-    const cutter = new ChunkCutter({ ...identity, ...plan, room: this.budgets.uploads, signal });
+    const { uploads: room, frames } = this.budgets;
+    const cutter = new ChunkCutter({ ...identity, ...plan, room, frames, signal });
     const underWay = new Set<Promise<void>>();
     let chunks = 0;
     try {

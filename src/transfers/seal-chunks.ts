@@ -1,6 +1,6 @@
 import { createHash, randomUUIDv7 } from 'node:crypto';
-import { SealedStage, type StageRoom } from '#chunks';
-import { ChunkSealer, paddedLength, SecretKey, sealedLength, wrapKey, type ManifestEntry } from '#crypto';
+import { type ByteBudget, SealedStage, type StageRoom } from '#chunks';
+import { ChunkSealer, FRAME_LENGTH, paddedLength, SecretKey, sealedLength, wrapKey, type ManifestEntry } from '#crypto';
 import { ShardDigest } from '#dispersal';
 import type { ContentKeys } from '../keys/index.js';
 import { chunkKeyContext } from './chunk-key.js';
@@ -22,6 +22,8 @@ export interface SealingContext {
   /** Undefined when the client did not say. */
   readonly total: number | undefined;
   readonly room: StageRoom;
+  /** Where a body of unknown length has to be granted the frame that it holds back. */
+  readonly frames: ByteBudget;
   readonly signal: AbortSignal;
 }
 
@@ -53,6 +55,8 @@ export class ChunkCutter implements BodyHash {
   }
 
   async *chunks(body: AsyncIterable<Buffer>): AsyncGenerator<SealedChunk> {
+    const { total, frames, signal } = this.context;
+    using _held = total === undefined ? await frames.take(FRAME_LENGTH, { signal }) : null;
     try {
       for await (const piece of body) {
         this.hash.update(piece);
@@ -64,7 +68,7 @@ export class ChunkCutter implements BodyHash {
           if (this.current.sealer.plainLength === this.current.target) yield await this.finish(this.current);
         }
       }
-      if (this.context.total !== undefined && this.length !== this.context.total) throw new BodyCutShort();
+      if (total !== undefined && this.length !== total) throw new BodyCutShort();
       if (this.current) yield await this.finish(this.current);
     } finally {
       await this.current?.stage.release();
