@@ -39,7 +39,7 @@ export async function call(gateway: Pick<TestGateway, 'url'>, path: string, opti
 
 /** A bearer token. */
 export async function signIn(
-  gateway: TestGateway,
+  gateway: Pick<TestGateway, 'url'>,
   who: { email: string; password: string } = FIRST_ACCOUNT,
 ): Promise<string> {
   const answer = await call(gateway, '/api/auth/login', { body: { email: who.email, password: who.password } });

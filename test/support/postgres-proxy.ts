@@ -11,11 +11,30 @@ export interface PostgresProxy {
    * Cuts the connection at the next message that holds the text: `before` Postgres has seen it, or `after` it was carried
    * out and answered, but before the answer arrives. Once.
    */
-  cutAt(text: string, when: 'before' | 'after'): void;
+  cutAt(text: string, when: 'before' | 'after', options?: CutOptions): void;
+  /**
+   * Cuts the client's side there as well, but keeps the message: Postgres sees it only when it is let go, and believes the
+   * client to be there until then. Once.
+   */
+  holdAt(text: string, options?: CutOptions): { held: Promise<void>; letGo(): void };
+  /** Whether the last cut has come to pass. */
+  readonly hasCut: boolean;
   /** Cuts every connection, and refuses new ones until `open`. */
   close(): void;
   open(): void;
   stop(): Promise<void>;
+}
+
+export interface CutOptions {
+  /** Only on a connection on which a message with this text came first. */
+  readonly following?: string;
+}
+
+interface Cut extends CutOptions {
+  readonly text: string;
+  readonly when: 'before' | 'after' | 'held';
+  /** What to do with the message once the client was cut off. */
+  readonly keep?: (send: () => void) => void;
 }
 
 /** Stands between a gateway and its Postgres, to lose what is under way. */
@@ -24,7 +43,7 @@ export async function startPostgresProxy(databaseUrl: string): Promise<PostgresP
   const realSocket = join(target.searchParams.get('host')!, `.s.PGSQL.${target.port}`);
   const folder = await mkdtemp(join(tmpdir(), 'tessera-proxy-'));
   const sockets = new Set<Socket>();
-  let cut: { text: string; when: 'before' | 'after' } | null = null;
+  let cut: Cut | null = null;
   let refusing = false;
 
   const server = createServer((client) => {
@@ -40,12 +59,18 @@ export async function startPostgresProxy(databaseUrl: string): Promise<PostgresP
     }
     if (refusing) return void client.destroy();
     let losing = false;
+    let followed: Cut | null = null;
     client.on('data', (data) => {
-      if (cut !== null && data.includes(cut.text)) {
-        const { when } = cut;
+      if (cut?.following !== undefined && data.includes(cut.following)) followed = cut;
+      if (cut !== null && data.includes(cut.text) && (cut.following === undefined || followed === cut)) {
+        const { when, keep } = cut;
         cut = null;
         if (when === 'before') return void client.destroy();
         losing = true;
+        if (when === 'held') {
+          client.removeAllListeners('close').destroy();
+          return keep!(() => upstream.end(data));
+        }
       }
       upstream.write(data);
     });
@@ -58,8 +83,21 @@ export async function startPostgresProxy(databaseUrl: string): Promise<PostgresP
 
   return {
     url: target.href,
-    cutAt(text, when) {
-      cut = { text, when };
+    cutAt(text, when, options = {}) {
+      cut = { text, when, ...options };
+    },
+    holdAt(text, options = {}) {
+      const { promise: held, resolve } = Promise.withResolvers<void>();
+      let send = (): void => {};
+      const keep = (message: () => void): void => {
+        send = message;
+        resolve();
+      };
+      cut = { text, when: 'held', keep, ...options };
+      return { held, letGo: () => send() };
+    },
+    get hasCut() {
+      return cut === null;
     },
     close() {
       refusing = true;

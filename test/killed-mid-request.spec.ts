@@ -1,0 +1,50 @@
+import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { killAt, record, setStage, type Stage, type Verdict } from './crash/run.js';
+import { SCENARIOS } from './crash/scenarios.js';
+
+/** At every boundary instead of a sample: `npm run search:crash`, which wants the verdicts in this file. */
+const ALL = process.env['TESSERA_SEARCH'] === 'all';
+const REPORT = process.env['TESSERA_SEARCH_REPORT'];
+const SAMPLE = { long: 4, short: 3 };
+
+let stage: Stage;
+const verdicts: Record<string, Verdict[]> = {};
+beforeAll(async () => {
+  stage = await setStage();
+});
+afterAll(async () => {
+  await stage?.site.remove();
+  if (REPORT !== undefined) writeFileSync(REPORT, JSON.stringify(verdicts));
+});
+
+/** Evenly spaced, the last one among them: it lies behind the answer. */
+function sampleOf(boundaries: readonly string[]): string[] {
+  const count = boundaries.length > 30 ? SAMPLE.long : SAMPLE.short;
+  return Array.from({ length: count }, (_, nth) => boundaries[Math.ceil(((nth + 1) * boundaries.length) / count) - 1]!);
+}
+
+async function inLanes<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const waiting = [...items];
+  const lane = async () => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, lane));
+}
+
+describe.each(SCENARIOS)('a kill -9 at any boundary of $name', (scenario) => {
+  test('leaves the old or the new, whole, and nothing else', { timeout: ALL ? 3_600_000 : 120_000 }, async () => {
+    const boundaries = await record(stage, scenario);
+    expect(boundaries.length).toBeGreaterThan(10);
+    const found: Verdict[] = (verdicts[scenario.name] = []);
+    await inLanes(ALL ? boundaries : sampleOf(boundaries), async (boundary) => {
+      found.push(await killAt(stage, scenario, boundary));
+    });
+    expect(found.filter(({ complaints }) => complaints.length > 0)).toEqual([]);
+    const reached = found.filter(({ outcome }) => outcome !== 'not reached');
+    expect(reached.length).toBeGreaterThan(found.length * 0.9);
+    expect(reached.map(({ outcome }) => outcome)).toContain('acknowledged');
+    expect(reached.map(({ outcome }) => outcome)).toContain('not done');
+  });
+});
