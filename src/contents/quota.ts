@@ -47,16 +47,17 @@ export class Quota {
     }
   }
 
-  /** The slab is gone from the database: whoever holds room in it must take it elsewhere. */
+  /** Room for so many bytes in one slab, from what this gateway holds or newly granted. */
   private promise(account: string, bytes: number): Promise<QuotaSlab> {
     const slab = this.usable(account);
     if (slab?.promise(bytes)) return Promise.resolve(slab);
     return this.inLine(account, async () => {
-      const open = this.usable(account);
-      if (open?.promise(bytes)) return open;
-      const slabWithRoom = await this.grant(account, bytes, open);
-      slabWithRoom.promise(bytes);
-      return slabWithRoom;
+      for (let open = this.usable(account); ; open = this.usable(account)) {
+        if (open?.promise(bytes)) return open;
+        // While it is granted, uploads that are under way may take what was free before.
+        const granted = await this.grant(account, bytes, open);
+        if (granted.promise(bytes)) return granted;
+      }
     });
   }
 
