@@ -85,7 +85,11 @@ export class Client implements Disposable {
       headers: { Authorization: `Bearer ${this.token}`, ...lengthOf(body), ...sent.headers },
       signal: sent.signal,
     });
-    outgoing.on('error', reject);
+    // A kept connection may have been closed by the gateway the moment it was taken again.
+    outgoing.on('error', (error) => {
+      if (outgoing.reusedSocket && resendable(body)) resolve(this.send(path, sent));
+      else reject(error);
+    });
     outgoing.on('response', (incoming) => {
       const pieces: Buffer[] = [];
       const finish = (): void => resolve(received(incoming.statusCode!, incoming.headers, pieces, incoming.complete));
@@ -94,7 +98,7 @@ export class Client implements Disposable {
       incoming.on('end', finish);
       incoming.on('close', finish);
     });
-    if (body === undefined || Buffer.isBuffer(body) || typeof body === 'string') outgoing.end(body);
+    if (resendable(body)) outgoing.end(body);
     else Readable.from(body, { objectMode: false }).pipe(outgoing);
     return promise;
   }
@@ -102,6 +106,10 @@ export class Client implements Disposable {
   [Symbol.dispose](): void {
     this.agent.destroy();
   }
+}
+
+function resendable(body: Sent['body']): body is Buffer | string | undefined {
+  return body === undefined || Buffer.isBuffer(body) || typeof body === 'string';
 }
 
 function lengthOf(body: Sent['body']): OutgoingHttpHeaders {
