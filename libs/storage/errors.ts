@@ -68,6 +68,27 @@ export class AccessRefused extends StorageFault {
   }
 }
 
+/** Where somebody wants us to go, we do not go. Never says what would have answered there. */
+export class AddressRefused extends AccessRefused {
+  constructor(
+    message = 'This address lies in a private network, which the operator of this gateway has not opened.',
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** A redirect that is not followed: it leads to another server, or the request was one that changes something. */
+export class SentElsewhere extends AccessRefused {
+  constructor(
+    readonly address?: string,
+    options?: ErrorOptions,
+  ) {
+    const instead = address === undefined ? '' : ` If you trust it, use this address instead: ${address}`;
+    super(`The server sends us to another address, and we do not follow.${instead}`, options);
+  }
+}
+
 /** Our folder cannot be taken away: blobs, or things that are not ours, still lie in it. */
 export class FolderInUse extends StorageFault {
   constructor(options?: ErrorOptions) {

@@ -3,6 +3,7 @@ export { type Clock, systemClock } from './clock.js';
 export * from './errors.js';
 export { isFolderName, newFolderName } from './folder-name.js';
 export { keepsTemporaries } from './keeps-temporaries.js';
+export { Outbound, type OutboundRules } from './outbound/index.js';
 export { probe, type ProbeOptions, type ProbeResult, type ProbeStep } from './probe.js';
 export type * from './provider.js';
 export {

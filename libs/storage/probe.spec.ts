@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { AccessRefused, ConnectionAway } from './errors.js';
+import { AccessRefused, AddressRefused, ConnectionAway } from './errors.js';
 import { probe } from './probe.js';
 import { faultyProvider, MemoryProvider, memoryProvider, type ScriptLine, TestClock } from './testing/index.js';
 
 const failures: [line: ScriptLine, step: string, advice: RegExp][] = [
   [{ method: 'readMarker', does: { kind: 'fails-before', error: new ConnectionAway() } }, 'prepare', /reachable/],
   [{ method: 'writeMarker', does: { kind: 'fails-before', error: new AccessRefused() } }, 'prepare', /Allow/],
+  [{ method: 'readMarker', does: { kind: 'fails-before', error: new AddressRefused() } }, 'prepare', /operator/],
   [{ method: 'put', does: { kind: 'full' } }, 'write', /Make room/],
   [{ method: 'put', does: { kind: 'throttled', retryAfterMs: null } }, 'write', /Wait/],
   [{ method: 'put', does: { kind: 'fails-before', error: new TypeError('a mistake') } }, 'write', /log/],

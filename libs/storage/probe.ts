@@ -2,7 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { Fault } from '#contracts';
 import { newBlobName } from './blob-name.js';
 import { type Clock, systemClock } from './clock.js';
-import { AccessRefused, BlobMissing, BlobTruncated, ConnectionAway, ConnectionFull, Throttled } from './errors.js';
+import {
+  AccessRefused,
+  AddressRefused,
+  BlobMissing,
+  BlobTruncated,
+  ConnectionAway,
+  ConnectionFull,
+  SentElsewhere,
+  Throttled,
+} from './errors.js';
 import type { BlobName, StorageProvider } from './provider.js';
 
 export type ProbeStep = 'prepare' | 'write' | 'read' | 'compare' | 'delete' | 'tidy';
@@ -118,6 +127,8 @@ function explain(error: unknown): { reason: string; advice: string } {
 function adviceFor(error: Fault): string {
   if (error instanceof ConnectionFull) return 'Make room there, or connect another place.';
   if (error instanceof Throttled) return 'Wait a few minutes and try again.';
+  if (error instanceof AddressRefused || error instanceof SentElsewhere)
+    return 'Check the address, or ask the operator.';
   if (error instanceof AccessRefused) return 'Allow the gateway to read, write and delete there, then try again.';
   if (error instanceof ConnectionAway)
     return 'Check the address or path, and that the place is switched on and reachable.';

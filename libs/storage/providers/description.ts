@@ -1,4 +1,5 @@
 import { SettingRefused } from '../errors.js';
+import type { OutboundRules } from '../outbound/index.js';
 import type { StorageProvider, Traits } from '../provider.js';
 
 /** All that the rest of Tessera, the connect form included, has to know about a kind of storage. */
@@ -37,11 +38,14 @@ export interface ConnectField {
 export type Settings = Readonly<Record<string, string>>;
 
 export interface OpenPlace {
+  /** The secret ones among them, too. */
   readonly settings: Settings;
   /** The name of our own folder there. */
   readonly folder: string;
   /** Who opens it, unlike anyone who opens it at the same time. */
   readonly instance: string;
+  /** What the operator allows to addresses that somebody typed. Without it: the open internet and nothing else. */
+  readonly outbound?: OutboundRules;
 }
 
 const longestSetting = 4096;
