@@ -5,8 +5,9 @@ import { HeaderRefused } from './errors.js';
 const UNTYPED = 'application/octet-stream';
 const LONGEST_TYPE = 255;
 const SHA256_LENGTH = 32;
-/** What a JavaScript date and Postgres both hold. */
-const LATEST_MS = 8.64e15;
+/** The years 1 to 9999: what dates in HTTP and RFC 3339, and Postgres, all hold. */
+const EARLIEST_MS = Date.parse('0001-01-01T00:00:00.000Z');
+const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z');
 
 export interface UploadHeaders {
   /** Undefined when the client did not say. */
@@ -54,9 +55,10 @@ function contentType(header: string | undefined): string {
 function modifiedAt(header: string | undefined): Date | undefined {
   if (header === undefined) return undefined;
   const ms = Math.trunc(Number(header) * 1000);
-  if (!/^-?\d+(\.\d+)?$/.test(header.trim()) || Math.abs(ms) > LATEST_MS) {
+  if (!/^-?\d+(\.\d+)?$/.test(header.trim())) {
     throw new HeaderRefused('X-OC-Mtime is not a number of seconds since 1970.');
   }
+  if (ms < EARLIEST_MS || ms > LATEST_MS) throw new HeaderRefused('X-OC-Mtime lies outside the years 1 to 9999.');
   return new Date(ms);
 }
 
