@@ -28,7 +28,7 @@ interface Ledger {
 @Injectable()
 export class SpaceLedger {
   private readonly ledgers = new Map<string, Ledger>();
-  private readonly asking = new Map<string, Promise<void>>();
+  private readonly asking = new Map<string, Promise<SpaceReservation | null>>();
 
   constructor(
     private readonly database: Database,
@@ -40,8 +40,35 @@ export class SpaceLedger {
 
   /** Room for so many bytes, or null when there is none. `done` must be called when they are stored or given up. */
   async reserve(connection: string, bytes: number): Promise<SpaceReservation | null> {
-    const ledger = await this.ledgerWith(connection, bytes);
-    if (ledger.open < bytes) return null;
+    for (;;) {
+      const taken = this.take(connection, bytes);
+      if (taken) return taken;
+      const asking = this.asking.get(connection);
+      if (!asking) return this.takeSlab(connection, bytes);
+      // Several may wait for one slab: whoever finds too little left asks once more for itself.
+      await asking;
+    }
+  }
+
+  /** What could still go there, as the provider says now; null where it does not tell. */
+  async free(connection: string): Promise<number | null> {
+    const space = await this.ask(connection);
+    return space === null || space.free === null ? null : Math.max(0, availableIn(space) - this.promised(connection));
+  }
+
+  /** The provider was full before we thought so: nothing goes there until it was asked again. */
+  forget(connection: string): void {
+    const ledger = this.ledgers.get(connection);
+    if (ledger) ledger.open = 0;
+  }
+
+  private promised(connection: string): number {
+    return this.ledgers.get(connection)?.promised ?? 0;
+  }
+
+  private take(connection: string, bytes: number): SpaceReservation | null {
+    const ledger = this.ledgers.get(connection);
+    if (!ledger || ledger.open < bytes || performance.now() - ledger.askedAt >= FRESH_MS) return null;
     ledger.open -= bytes;
     ledger.promised += bytes;
     let over = false;
@@ -55,41 +82,20 @@ export class SpaceLedger {
     };
   }
 
-  /** What could still go there, as known now; null where the provider does not tell. */
-  async free(connection: string): Promise<number | null> {
-    const space = await this.ask(connection);
-    return space === null || space.free === null ? null : Math.max(0, space.free - this.promised(connection));
+  /** Counts anew, one at a time, and takes the bytes from what it finds. */
+  private takeSlab(connection: string, bytes: number): Promise<SpaceReservation | null> {
+    const asking = this.count(connection, bytes).finally(() => this.asking.delete(connection));
+    this.asking.set(connection, asking);
+    return asking;
   }
 
-  /** The provider was full before we thought so: nothing goes there until it was asked again. */
-  forget(connection: string): void {
-    const ledger = this.ledgers.get(connection);
-    if (ledger) ledger.open = 0;
-  }
-
-  private promised(connection: string): number {
-    return this.ledgers.get(connection)?.promised ?? 0;
-  }
-
-  private async ledgerWith(connection: string, bytes: number): Promise<Ledger> {
-    const known = this.ledgers.get(connection);
-    if (known && known.open >= bytes && performance.now() - known.askedAt < FRESH_MS) return known;
-    let asking = this.asking.get(connection);
-    if (!asking) {
-      asking = this.takeSlab(connection, bytes).finally(() => this.asking.delete(connection));
-      this.asking.set(connection, asking);
-    }
-    await asking;
-    const ledger = this.ledgers.get(connection) as Ledger;
-    // Several may have waited for one slab: who finds too little left asks once more for itself.
-    if (ledger.open < bytes) await this.takeSlab(connection, bytes);
-    return ledger;
-  }
-
-  private async takeSlab(connection: string, bytes: number): Promise<void> {
-    const space = await this.ask(connection);
+  private async count(connection: string, bytes: number): Promise<SpaceReservation | null> {
     const ledger = this.ledgers.get(connection) ?? { open: 0, promised: 0, askedAt: 0 };
-    const open = await this.database.tx(async (sql) => {
+    this.ledgers.set(connection, ledger);
+    // Nobody takes from what is being counted.
+    ledger.open = 0;
+    const space = await this.ask(connection);
+    ledger.open = await this.database.tx(async (sql) => {
       const others = await lockSpace(sql, connection, this.lease.id);
       const available = availableIn(space) - others - ledger.promised;
       const slab = Math.max(
@@ -99,11 +105,13 @@ export class SpaceLedger {
       await setSpaceSlab(sql, connection, this.lease.id, slab + ledger.promised);
       return slab;
     });
-    this.ledgers.set(connection, Object.assign(ledger, { open, askedAt: performance.now() }));
+    ledger.askedAt = performance.now();
+    return this.take(connection, bytes);
   }
 
   private async ask(connection: string): Promise<Space | null> {
-    const space = await (await this.pool.provider(connection)).space();
+    const provider = await this.pool.provider(connection);
+    const space = provider.traits.spaceKnown ? await provider.space() : null;
     const none = { succeededAt: null, error: null, erredAt: null };
     if (space) await noteObserved(this.database, connection, { ...none, space });
     return space;

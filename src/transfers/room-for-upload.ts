@@ -1,4 +1,6 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import { paddedLength, sealedLength } from '#crypto';
+import { Config } from '../config/index.js';
 import { SpaceLedger, Spreads, StorageFull } from '../connections/index.js';
 import { Quota, type QuotaReservation, type Spread } from '../contents/index.js';
 
@@ -6,6 +8,7 @@ import { Quota, type QuotaReservation, type Spread } from '../contents/index.js'
 @Injectable()
 export class RoomForUpload {
   constructor(
+    @Inject(Config) private readonly config: Config,
     private readonly quota: Quota,
     private readonly spreads: Spreads,
     private readonly space: SpaceLedger,
@@ -18,9 +21,10 @@ export class RoomForUpload {
     const reservation = await this.quota.reserve(account, length ?? 0);
     try {
       const { spread, candidates } = await this.spreads.plan(account);
-      const ids = candidates.map((candidate) => candidate.id);
-      const known = candidates.map((candidate) => candidate.free);
-      if (length !== undefined && length > sumOf(known)) await this.ask(ids, length);
+      const needed = length === undefined ? 0 : sealedTotal(length, this.config.chunkBytes);
+      const known = candidates.reduce((sum, candidate) => sum + (candidate.free ?? 0), 0);
+      // What was known a while ago is trusted where there is plenty of room; else the providers are asked.
+      if (needed > known / 2) await this.ask(candidates, needed);
       return { spread, reservation };
     } catch (error) {
       reservation.release();
@@ -28,14 +32,15 @@ export class RoomForUpload {
     }
   }
 
-  /** What we knew says no: the providers are asked before we do. */
-  private async ask(connections: readonly string[], length: number): Promise<void> {
-    const free = await Promise.all(connections.map((id) => this.space.free(id).catch(() => 0)));
-    if (sumOf(free) < length) throw new StorageFull();
+  private async ask(connections: readonly { id: string }[], length: number): Promise<void> {
+    const free = await Promise.all(connections.map(({ id }) => this.space.free(id).catch(() => 0)));
+    // A place that does not tell its room may have any.
+    if (free.reduce<number>((sum, bytes) => sum + (bytes ?? Infinity), 0) < length) throw new StorageFull();
   }
 }
 
-/** A place that does not tell its room may have any. */
-function sumOf(free: readonly (number | null)[]): number {
-  return free.reduce<number>((sum, bytes) => sum + (bytes ?? Infinity), 0);
+function sealedTotal(length: number, chunkLength: number): number {
+  const rest = length % chunkLength;
+  const whole = ((length - rest) / chunkLength) * sealedLength(chunkLength);
+  return rest === 0 ? whole : whole + sealedLength(paddedLength(rest, chunkLength));
 }
