@@ -40,6 +40,7 @@ export class CreateConnections1763712000005 implements MigrationInterface {
         space_at timestamptz,
         marked_at timestamptz,
         marked_sequence bigint not null default 0,
+        marked_epoch integer references root_epochs,
         created_at timestamptz not null default now(),
         updated_at timestamptz not null default now(),
         removed_at timestamptz,

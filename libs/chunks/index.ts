@@ -1,3 +1,3 @@
 export { Allowance, ByteBudget } from './byte-budget.js';
-export { SealedStage, type StageRoom } from './sealed-stage.js';
+export { SealedStage, StagingFull, type StageRoom } from './sealed-stage.js';
 export { regroup } from './regroup.js';

@@ -52,6 +52,10 @@ export const ConnectionChange = z.strictObject({
   enabled: z.boolean().optional(),
   priority: z.int().min(-1000).max(1000).optional(),
   limits: ConnectionLimits.optional(),
+  acknowledgeAlarm: z
+    .literal(true)
+    .optional()
+    .describe('Somebody has looked at what the alarm tells of: go on with what lies there. For admins only.'),
 });
 export type ConnectionChange = z.infer<typeof ConnectionChange>;
 

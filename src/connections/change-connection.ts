@@ -3,35 +3,42 @@ import type { ConnectionChange } from '#contracts';
 import { AuditRecord } from '../audit/index.js';
 import { Database } from '../database/index.js';
 import type { Connector } from './connect.js';
-import { connectionById, updateConnection, type ConnectionRow } from './connections.store.js';
+import { ConnectionPool } from './connection-pool.js';
+import { lockConnection, updateConnection, type ConnectionRow } from './connections.store.js';
 import { AdminsOnly, ConnectionUnknown } from './errors.js';
+import { Markers } from './marker.js';
+import { Spreads } from './spreads.js';
 
-/** Changes what its owner may change of a connection; the house's belong to the admins. */
+/** Changes what its owner may change of a connection; the house's belong to the admins, and so do alarms. */
 @Injectable()
 export class ChangeConnection {
   constructor(
     private readonly database: Database,
     private readonly audit: AuditRecord,
+    private readonly pool: ConnectionPool,
+    private readonly markers: Markers,
+    private readonly spreads: Spreads,
   ) {}
 
-  run(by: Connector, id: string, change: ConnectionChange): Promise<ConnectionRow> {
-    return this.database.tx(async (sql) => {
-      const row = await connectionById(sql, id);
-      if (!row || (row.account !== null && row.account !== by.account)) throw new ConnectionUnknown();
-      if (row.account === null && !by.admin) throw new AdminsOnly();
-      const changed = {
-        ...row,
-        ...Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)),
-      };
+  async run(by: Connector, id: string, change: ConnectionChange): Promise<void> {
+    const { acknowledgeAlarm, ...columns } = change;
+    const row = await this.database.tx(async (sql) => {
+      const found = await lockConnection(sql, id);
+      if (!found || (found.account !== null && found.account !== by.account)) throw new ConnectionUnknown();
+      if ((found.account === null || acknowledgeAlarm) && !by.admin) throw new AdminsOnly();
+      const given = Object.entries(columns).filter(([, value]) => value !== undefined);
+      const changed: ConnectionRow = { ...found, ...Object.fromEntries(given) };
       await updateConnection(sql, changed);
       await this.audit.append(sql, {
         actor: by.account,
-        account: row.account,
+        account: found.account,
         action: 'connection.changed',
         subject: id,
         details: { fields: Object.keys(change).sort() },
       });
       return changed;
     });
+    if (acknowledgeAlarm) await this.markers.acknowledge(row, await this.pool.provider(id));
+    this.spreads.forget();
   }
 }

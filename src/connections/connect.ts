@@ -125,7 +125,7 @@ export class Connect {
       await this.markers.write(place.id, provider, 0);
       return await this.database.tx(async (sql) => {
         const row = await insertConnection(sql, place);
-        await noteMarked(sql, row.id, 0);
+        await noteMarked(sql, row.id, 0, this.markers.epoch);
         const details = { provider: place.provider, house: place.account === null };
         await this.audit.append(sql, {
           actor: by.account,

@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Fault } from '#contracts';
+import { SealBroken } from '#crypto';
 import { BlobMismatch, BlobMissing, BlobTruncated, ConnectionFull, type Meter } from '#storage';
 import { Database } from '../database/index.js';
 import { noteObserved } from './connections.store.js';
@@ -77,5 +78,10 @@ export class ConnectionHealth {
 
 /** Says something about a blob, nothing about whether the connection can take another. */
 function aboutOneBlob(error: unknown): boolean {
-  return error instanceof BlobMissing || error instanceof BlobTruncated || error instanceof BlobMismatch;
+  return (
+    error instanceof SealBroken ||
+    error instanceof BlobMissing ||
+    error instanceof BlobTruncated ||
+    error instanceof BlobMismatch
+  );
 }

@@ -34,7 +34,7 @@ export class ConnectionPool implements OnApplicationShutdown {
     const opening = this.open(id);
     this.opened.set(id, opening);
     opening.catch((error: Error) => {
-      this.opened.delete(id);
+      if (this.opened.get(id) === opening) this.opened.delete(id);
       this.health.failed(id, error);
     });
     return opening;

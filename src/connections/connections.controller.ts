@@ -13,7 +13,8 @@ import { providers } from '#storage';
 import { Access, type Caller, CurrentCaller, Describe, FromBody, FromPath, USERS } from '../access/index.js';
 import { ChangeConnection } from './change-connection.js';
 import { Connect, type ConnectRequest, type Connector } from './connect.js';
-import { connectionRecord, ShowConnections } from './show-connections.js';
+import { ShowConnections } from './show-connections.js';
+import { Spreads } from './spreads.js';
 
 /** Connecting places that keep blobs, and looking at them. */
 @Controller('api/cloud')
@@ -22,6 +23,7 @@ export class ConnectionsController {
     private readonly connect: Connect,
     private readonly show: ShowConnections,
     private readonly changeConnection: ChangeConnection,
+    private readonly spreads: Spreads,
   ) {}
 
   @Get('providers')
@@ -79,7 +81,8 @@ export class ConnectionsController {
     @FromPath(IdParams) { id }: IdParams,
     @FromBody(ConnectionChange) body: ConnectionChange,
   ): Promise<Connection> {
-    return connectionRecord(await this.changeConnection.run(connector(caller), id, body));
+    await this.changeConnection.run(connector(caller), id, body);
+    return this.show.one(caller.accountId, id);
   }
 
   @Post('connections/:provider')
@@ -95,6 +98,7 @@ export class ConnectionsController {
     @FromBody(ConnectionRequest) body: ConnectionRequest,
   ): Promise<Connection> {
     const { id } = await this.connect.run(connector(caller), request(provider, body));
+    this.spreads.forget();
     return this.show.one(caller.accountId, id);
   }
 

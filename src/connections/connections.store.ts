@@ -26,12 +26,15 @@ export interface ConnectionRow {
   /** When a marker was first written there; null for a place that was never used. */
   marked_at: Date | null;
   marked_sequence: number;
+  /** The root epoch that the marker is sealed under. */
+  marked_epoch: number | null;
   created_at: Date;
 }
 
 const COLUMNS = `id, account, provider, label, domain, folder, settings, credentials, credential_key,
   credential_epoch, enabled, priority, limits, alarm, last_success_at,
-  last_error, last_error_at, space_total, space_used, space_free, marked_at, marked_sequence, created_at`;
+  last_error, last_error_at, space_total, space_used, space_free, marked_at,
+  marked_sequence, marked_epoch, created_at`;
 
 export interface NewConnection {
   readonly id: string;
@@ -84,6 +87,14 @@ export async function connectionById(sql: Sql, id: string): Promise<ConnectionRo
   return rows[0];
 }
 
+export async function lockConnection(sql: Sql, id: string): Promise<ConnectionRow | undefined> {
+  const rows = await sql.query<ConnectionRow>(
+    `select ${COLUMNS} from connections where id = $1 and removed_at is null for update`,
+    [id],
+  );
+  return rows[0];
+}
+
 export async function anyConnection(sql: Sql): Promise<boolean> {
   const rows = await sql.query<{ found: boolean }>('select exists (select 1 from connections) as found');
   return rows[0]?.found ?? false;
@@ -130,11 +141,16 @@ export async function installationId(sql: Sql): Promise<string> {
   return (rows[0] as { id: string }).id;
 }
 
-export async function noteMarked(sql: Sql, connection: string, sequence: number): Promise<void> {
+export async function noteMarked(sql: Sql, connection: string, sequence: number, epoch: number): Promise<void> {
   await sql.execute(
-    'update connections set marked_sequence = greatest(marked_sequence, $2), marked_at = coalesce(marked_at, now()) where id = $1',
-    [connection, sequence],
+    `update connections set marked_sequence = greatest(marked_sequence, $2), marked_epoch = $3,
+       marked_at = coalesce(marked_at, now()) where id = $1`,
+    [connection, sequence, epoch],
   );
+}
+
+export async function clearAlarm(sql: Sql, id: string): Promise<void> {
+  await sql.execute('update connections set alarm = null, updated_at = now() where id = $1', [id]);
 }
 
 /** Where the blob sequence of this database stands: no marker of ours can honestly be ahead of it. */

@@ -5,6 +5,7 @@ import { Database } from '../database/index.js';
 import { RootKeyring } from '../keys/index.js';
 import {
   blobSequence,
+  clearAlarm,
   hasBlobs,
   installationId,
   noteMarked,
@@ -12,6 +13,9 @@ import {
   type ConnectionRow,
 } from './connections.store.js';
 import { MarkerAlarm } from './errors.js';
+
+const AHEAD =
+  'The connection has seen newer files than this database: was a backup restored? Nothing is deleted there.';
 
 /**
  * The sealed marker in our folder on a connection says whose folder it is and how far our database
@@ -25,26 +29,52 @@ export class Markers {
     private readonly roots: RootKeyring,
   ) {}
 
-  /** Checks the marker before the connection is used. A place without one is new or was wiped, and gets one. */
-  async check(connection: ConnectionRow, provider: StorageProvider): Promise<void> {
+  /** The root epoch that a marker written now is sealed under. */
+  get epoch(): number {
+    return this.roots.currentEpoch;
+  }
+
+  /**
+   * Checks the marker before the connection is used. A place that was never used, and has none, gets one. False when it
+   * is ahead of the database: then an alarm stands, under which files are read and nothing is written or deleted.
+   */
+  async check(connection: ConnectionRow, provider: StorageProvider): Promise<boolean> {
     const sealed = await provider.readMarker();
-    if (!sealed) return this.begin(connection, provider);
+    if (!sealed) {
+      await this.begin(connection, provider);
+      return true;
+    }
     const marker = this.open(sealed);
     const ours = await installationId(this.database);
     if (marker?.gateway !== ours || marker.connection !== connection.id) {
-      return this.alarm(connection, 'The folder there belongs to another gateway or connection.');
+      throw new MarkerAlarm('The folder there belongs to another gateway or connection, or its marker does not open.');
     }
     if (marker.sequence > (await blobSequence(this.database))) {
-      await this.alarm(connection, 'The connection has seen newer files than this database: was a backup restored?');
+      await raiseAlarm(this.database, connection.id, AHEAD);
+      return false;
     }
+    if (connection.marked_at === null) await noteMarked(this.database, connection.id, marker.sequence, this.epoch);
+    return true;
   }
 
-  /** Writes how far the database has come, when that changed. */
+  /**
+   * Writes how far the database has come, when that changed, or when the marker lies under an older
+   * root key. Looks first: a folder that vanished, or another one in its place, must not be made ours.
+   */
   async advance(connection: ConnectionRow, provider: StorageProvider): Promise<void> {
     const sequence = await blobSequence(this.database);
-    if (sequence <= connection.marked_sequence) return;
+    const current = connection.marked_epoch === this.epoch;
+    if (current && sequence <= connection.marked_sequence) return;
+    if (!(await this.check(connection, provider))) return;
     await this.write(connection.id, provider, sequence);
-    await noteMarked(this.database, connection.id, sequence);
+    await noteMarked(this.database, connection.id, sequence, this.epoch);
+  }
+
+  /** An admin has looked, and says that the database as it is now shall go on with what lies there. */
+  async acknowledge(connection: ConnectionRow, provider: StorageProvider): Promise<void> {
+    const sequence = await blobSequence(this.database);
+    await this.write(connection.id, provider, sequence);
+    await clearAlarm(this.database, connection.id);
   }
 
   async write(connection: string, provider: StorageProvider, sequence: number): Promise<void> {
@@ -52,13 +82,13 @@ export class Markers {
     await provider.writeMarker(sealMarker(this.roots.current.markerSeal, { gateway, connection, sequence }));
   }
 
-  /** An empty mount point looks like a new place; only one that was never marked, or holds nothing of ours, may be one. */
+  /** An empty mount point looks like a new place; only one that holds nothing of ours may be taken for one. */
   private async begin(connection: ConnectionRow, provider: StorageProvider): Promise<void> {
-    if (connection.marked_at !== null && (await hasBlobs(this.database, connection.id))) {
+    if (await hasBlobs(this.database, connection.id)) {
       throw new MarkerAlarm('Our folder on this connection is gone: it was wiped, or another disk is mounted there.');
     }
     await this.write(connection.id, provider, 0);
-    await noteMarked(this.database, connection.id, 0);
+    await noteMarked(this.database, connection.id, 0, this.epoch);
   }
 
   private open(sealed: Buffer): Marker | undefined {
@@ -70,10 +100,5 @@ export class Markers {
       }
     }
     return undefined;
-  }
-
-  private async alarm(connection: ConnectionRow, message: string): Promise<never> {
-    await raiseAlarm(this.database, connection.id, message);
-    throw new MarkerAlarm(message);
   }
 }

@@ -58,7 +58,7 @@ export class ShowConnections {
   }
 }
 
-export function connectionRecord(row: ConnectionRow): ConnectionRecord {
+function connectionRecord(row: ConnectionRow): ConnectionRecord {
   return {
     id: row.id,
     provider: row.provider,

@@ -62,6 +62,11 @@ export class Spreads {
     return { spread, candidates };
   }
 
+  /** Connections have changed: the next chunk goes by what is true now, in this gateway at least. */
+  forget(): void {
+    this.known.clear();
+  }
+
   private async read(account: string): Promise<Known> {
     const known = this.known.get(account);
     if (known && known.until > performance.now()) return known;

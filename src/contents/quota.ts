@@ -7,8 +7,6 @@ import { addSlab, growSlab, lockUsage, settleSlab, shrinkSlab, slabsOfGateway } 
 import { QuotaReservation, QuotaSlab } from './quota-slab.js';
 
 const LARGEST_GRANT = 1024 ** 3;
-/** A slab that was granted this much is closed for new promises, so that no sum runs over many contents. */
-const FULL_SLAB = 4 * LARGEST_GRANT;
 
 /**
  * Quota, exact under any number of uploads, with no row that all of them update. A gateway takes a
@@ -20,8 +18,6 @@ const FULL_SLAB = 4 * LARGEST_GRANT;
 @Injectable()
 export class Quota {
   private readonly slabs = new Map<string, QuotaSlab>();
-  /** Full slabs whose uploads are still under way. */
-  private readonly full = new Set<QuotaSlab>();
   private readonly lines = new Map<string, Promise<void>>();
 
   constructor(
@@ -39,11 +35,11 @@ export class Quota {
   /** Gives the unpromised room of this gateway's slabs back, so that others can use it. Upkeep calls it now and then. */
   async returnIdle(): Promise<void> {
     for (const slab of [...this.slabs.values()]) await this.inLine(slab.account, () => this.giveBack(slab));
-    for (const slab of [...this.full]) if (slab.promised === 0) await this.settle(slab);
-    // A grant whose COMMIT was lost may have left a slab that nobody here knows.
-    const known = new Set([...this.slabs.values(), ...this.full].map((slab) => slab.id));
-    for (const row of await slabsOfGateway(this.database, this.lease.id)) {
-      if (!known.has(row.id) && !this.lines.has(row.account)) await this.settleRow(row.account, row.id);
+    // A grant whose COMMIT was lost may have left a slab that nobody here knows; looked at in line, where no grant is under way.
+    for (const { account, id } of await slabsOfGateway(this.database, this.lease.id)) {
+      await this.inLine(account, async () => {
+        if (this.slabs.get(account)?.id !== id) await this.settleRow(account, id);
+      });
     }
   }
 
@@ -71,14 +67,13 @@ export class Quota {
 
   /** Grows the open slab, or takes a new one beside it; either way the answer has the bytes free. */
   private async grant(account: string, bytes: number, open: QuotaSlab | undefined): Promise<QuotaSlab> {
-    const growing = open && open.granted < FULL_SLAB ? open : undefined;
     const fresh = new QuotaSlab(account, randomUUIDv7(), this.lease.id);
     const { slab, by } = await this.database.tx(async (sql) => {
       const remaining = await remainingQuota(sql, account);
-      const missing = bytes - (growing?.free ?? 0);
-      if (growing && missing <= remaining) {
+      const missing = bytes - (open?.free ?? 0);
+      if (open && missing <= remaining) {
         const grown = grantFor(missing, remaining);
-        if (await growSlab(sql, { account, id: growing.id, by: grown })) return { slab: growing, by: grown };
+        if (await growSlab(sql, { account, id: open.id, by: grown })) return { slab: open, by: grown };
       }
       if (bytes > remaining) throw new QuotaExceeded();
       const granted = grantFor(bytes, remaining);
@@ -86,7 +81,7 @@ export class Quota {
       return { slab: fresh, by: granted };
     });
     slab.grow(by);
-    if (open && slab !== open) this.full.add(open);
+    if (slab !== open) open?.close();
     this.slabs.set(account, slab);
     return slab;
   }
@@ -94,7 +89,8 @@ export class Quota {
   private async giveBack(slab: QuotaSlab): Promise<void> {
     if (slab.promised === 0) {
       this.slabs.delete(slab.account);
-      return this.settle(slab);
+      slab.close();
+      return this.settleRow(slab.account, slab.id);
     }
     const idle = slab.takeIdle();
     if (idle === 0) return;
@@ -102,12 +98,6 @@ export class Quota {
       await lockUsage(sql, slab.account);
       await shrinkSlab(sql, { account: slab.account, id: slab.id, by: idle });
     });
-  }
-
-  private async settle(slab: QuotaSlab): Promise<void> {
-    this.full.delete(slab);
-    slab.close();
-    await this.settleRow(slab.account, slab.id);
   }
 
   private settleRow(account: string, id: string): Promise<void> {

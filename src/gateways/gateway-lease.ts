@@ -16,6 +16,7 @@ export class GatewayLease implements OnModuleInit, OnApplicationShutdown {
   private readonly log = new Logger('gateways');
   private current = randomUUIDv7() as string;
   private timer: NodeJS.Timeout | undefined;
+  private renewing: Promise<void> | null = null;
   private readonly listeners: (() => void)[] = [];
 
   constructor(private readonly database: Database) {}
@@ -31,7 +32,7 @@ export class GatewayLease implements OnModuleInit, OnApplicationShutdown {
 
   async onModuleInit(): Promise<void> {
     await addGateway(this.database, this.current);
-    this.timer = setInterval(() => void this.renew(), RENEW_MS);
+    this.timer = setInterval(() => void this.renewOnce(), RENEW_MS);
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -39,12 +40,18 @@ export class GatewayLease implements OnModuleInit, OnApplicationShutdown {
     await endGateway(this.database, this.current).catch(() => {});
   }
 
+  /** One at a time: two that overlap could each take a new id. */
+  private renewOnce(): Promise<void> {
+    return (this.renewing ??= this.renew().finally(() => (this.renewing = null)));
+  }
+
   /** Public for tests, which turn the clock of the database's rows instead of waiting. */
   async renew(): Promise<void> {
     try {
       if (await renewGateway(this.database, this.current)) return;
-      this.current = randomUUIDv7();
-      await addGateway(this.database, this.current);
+      const next = randomUUIDv7();
+      await addGateway(this.database, next);
+      this.current = next;
       for (const listener of this.listeners) listener();
       this.log.warn('This gateway was away for longer than its lease; uploads that were under way are given up.');
     } catch (error) {

@@ -1,4 +1,5 @@
 import { Fault, type ProblemType } from '#contracts';
+import { StagingFull } from '#chunks';
 import { SealBroken } from '#crypto';
 import * as storage from '#storage';
 import * as access from '../access/index.js';
@@ -103,6 +104,7 @@ export const faultProblems: readonly Row[] = [
   row(files.RootStays, 'conflict'),
   row(files.PreconditionFailed, 'precondition-failed'),
 
+  row(StagingFull, 'unavailable'),
   row(transfers.BodyCutShort, 'length-mismatch'),
   row(transfers.SenderStalled, 'request-timeout'),
   row(transfers.DigestMismatch, 'digest-mismatch'),

@@ -1,4 +1,4 @@
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /** Beyond this many in line, further connections are closed at once: descriptors are finite. */
@@ -6,13 +6,16 @@ const LONGEST_LINE = 8192;
 
 /**
  * Bounds how many connections are read at one time. One more is accepted but left unread, so that
- * what its client sends stays with the client and the kernel, and is let in when another one ends;
- * those that idle between two requests make way. Must be called before the server listens.
+ * what its client sends stays with the client and the kernel, and is let in when another one ends.
+ * While anybody waits, nobody keeps a connection for its next request: those that idle are closed,
+ * the others close with their answer. Must be made before the server listens.
  */
 export class WaitingLine {
   private inside = 0;
   /** In the order of arrival, each with what lets it in. */
   private readonly waiting = new Map<Socket, () => void>();
+  /** Those that were answered and have asked nothing since. */
+  private readonly idle = new Set<Socket>();
 
   constructor(
     private readonly server: Server,
@@ -24,10 +27,7 @@ export class WaitingLine {
     (server as Server & { pauseOnConnect: boolean }).pauseOnConnect = true;
     server.maxConnections = most + LONGEST_LINE;
     server.on('connection', (socket: Socket) => this.arrive(socket, letIn));
-  }
-
-  get length(): number {
-    return this.waiting.size;
+    server.prependListener('request', (request, response) => this.serve(request, response));
   }
 
   /** Those who have not been let in never will be. */
@@ -41,6 +41,7 @@ export class WaitingLine {
       this.inside += 1;
       socket.once('close', () => {
         this.inside -= 1;
+        this.idle.delete(socket);
         this.next();
       });
       for (const listener of letIn) listener.call(this.server, socket);
@@ -49,8 +50,21 @@ export class WaitingLine {
     if (this.inside < this.most && this.waiting.size === 0) return enter();
     socket.once('close', () => this.waiting.delete(socket));
     this.waiting.set(socket, enter);
-    this.server.closeIdleConnections();
-    this.next();
+    for (const idle of this.idle) {
+      this.idle.delete(idle);
+      idle.destroy();
+    }
+  }
+
+  private serve(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    this.idle.delete(socket);
+    if (this.waiting.size > 0) response.shouldKeepAlive = false;
+    response.once('close', () => {
+      if (socket.destroyed) return;
+      if (this.waiting.size > 0) socket.end();
+      else this.idle.add(socket);
+    });
   }
 
   private next(): void {

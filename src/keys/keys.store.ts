@@ -27,7 +27,8 @@ export async function anyAccount(sql: Sql): Promise<boolean> {
 export async function epochsInUse(sql: Sql): Promise<number[]> {
   const rows = await sql.query<{ epoch: number }>(
     `select distinct root_epoch as epoch from account_keys where destroyed_at is null
-     union select credential_epoch from connections where credential_epoch is not null`,
+     union select credential_epoch from connections where credential_epoch is not null
+     union select marked_epoch from connections where marked_epoch is not null and removed_at is null`,
   );
   return rows.map((row) => row.epoch);
 }

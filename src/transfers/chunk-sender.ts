@@ -2,10 +2,17 @@ import { Injectable } from '@nestjs/common';
 import type { Draft } from '../contents/index.js';
 import { ByteBudgets } from './byte-budgets.js';
 import { ChunkCutter, type SealedChunk } from './seal-chunks.js';
-import { SendChunk } from './send-chunk.js';
+import { SendChunk, type Sending } from './send-chunk.js';
 
-/** Asked for the body once everything that can be refused beforehand was not; from then on the client sends. */
-export type OpenBody = (signal: AbortSignal) => AsyncIterable<Buffer>;
+export interface Body {
+  /** Asked once everything that can be refused beforehand was not; from then on the client sends. */
+  readonly open: (signal: AbortSignal) => AsyncIterable<Buffer>;
+  /** Aborts when the client is gone, also while nobody reads. */
+  readonly gone: AbortSignal;
+}
+
+/** What a chunk from disk has in hand at most while it is sent: pieces of it, gathered for one write. */
+const READ_BACK = 1.25 * 1024 * 1024;
 
 export interface SendingPlan {
   readonly chunkLength: number;
@@ -36,16 +43,19 @@ export class ChunkSender {
     private readonly chunk: SendChunk,
   ) {}
 
-  async sendAll(draft: Draft, openBody: OpenBody, plan: SendingPlan): Promise<SentBody> {
+  async sendAll(draft: Draft, body: Body, plan: SendingPlan): Promise<SentBody> {
     const failure = new AbortController();
     const { signal } = failure;
+    const leave = (): void => failure.abort(body.gone.reason);
+    if (body.gone.aborted) leave();
+    body.gone.addEventListener('abort', leave, { once: true });
     const identity = { account: draft.account, content: draft.id, keys: draft.key.keys };
     const { uploads: room, frames } = this.budgets;
     const cutter = new ChunkCutter({ ...identity, ...plan, room, frames, signal });
     const underWay = new Set<Promise<void>>();
     let chunks = 0;
     try {
-      for await (const chunk of cutter.chunks(openBody(signal))) {
+      for await (const chunk of cutter.chunks(body.open(signal))) {
         const send = await this.intend(draft, chunk, plan, cutter.length);
         const sent: Promise<void> = send(signal)
           .catch((error: unknown) => failure.abort(error))
@@ -62,6 +72,7 @@ export class ChunkSender {
       throw signal.reason;
     } finally {
       await Promise.all(underWay);
+      body.gone.removeEventListener('abort', leave);
     }
     return { length: cutter.length, chunks, sha256: cutter.sha256() };
   }
@@ -76,11 +87,26 @@ export class ChunkSender {
     try {
       await plan.beforeIntent(lengthSoFar);
       const sending = await this.chunk.intend(draft, chunk);
-      await plan.afterIntent(chunk);
-      return (signal) => this.chunk.send(sending, signal).finally(() => chunk.stage.release());
+      await plan.afterIntent(chunk).catch((error: unknown) => {
+        sending.place.space.done(false);
+        throw error;
+      });
+      return (signal) => this.send(sending, signal);
     } catch (error) {
       await chunk.stage.release();
       throw error;
+    }
+  }
+
+  private async send(sending: Sending, signal: AbortSignal): Promise<void> {
+    const { stage } = sending.chunk;
+    const { readBack } = this.budgets;
+    try {
+      using _inHand = stage.onDisk ? await readBack.take(Math.min(READ_BACK, readBack.limit), { signal }) : null;
+      await this.chunk.send(sending, signal);
+    } finally {
+      sending.place.space.done(false);
+      await stage.release();
     }
   }
 }

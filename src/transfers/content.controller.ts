@@ -7,7 +7,7 @@ import { etagOf, TreePath, type Names } from '../files/index.js';
 import { ByteBudgets } from './byte-budgets.js';
 import { isUnchanged, rangeHolds } from './conditional-read.js';
 import { deliver } from './deliver.js';
-import { RangeUnsatisfiable } from './errors.js';
+import { BodyCutShort, RangeUnsatisfiable } from './errors.js';
 import { parseRange, type ByteSpan } from './range.js';
 import { readBody } from './read-body.js';
 import { ReadFile, type OpenFile } from './read-file.js';
@@ -61,10 +61,12 @@ export class ContentController {
     @Res() response: Response,
   ): Promise<void> {
     const headers = uploadHeaders(request.headers);
-    const stored = await this.storeFile.run({ account: caller.accountId, names, ...headers }, (signal) => {
+    const gone = whenGone(request);
+    const open = (signal: AbortSignal): AsyncIterable<Buffer> => {
       if (request.expectsContinue === true) response.writeContinue();
       return readBody(request, { signal, stallMs: this.config.stallSeconds * 1000 });
-    });
+    };
+    const stored = await this.storeFile.run({ account: caller.accountId, names, ...headers }, { open, gone });
     const { file, created } = stored;
     if (headers.modifiedAt) response.setHeader('X-OC-Mtime', 'accepted');
     response.setHeader('ETag', file.etag);
@@ -157,6 +159,13 @@ export class ContentController {
       throw error;
     }
   }
+}
+
+/** Aborts when the connection closes before the whole body has come. */
+function whenGone(request: Request): AbortSignal {
+  const gone = new AbortController();
+  request.once('close', () => request.complete || gone.abort(new BodyCutShort()));
+  return gone.signal;
 }
 
 /** Nothing stored is ever shown as a page of ours; the name in ASCII for old clients, and as it is for others. */

@@ -1,5 +1,5 @@
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import type { Allowance, ByteBudget } from '#chunks';
 import { FRAME_LENGTH, TAG_LENGTH } from '#crypto';
 import type { ByteBudgets } from './byte-budgets.js';
 import type { ContentReader } from './content-reader.js';
@@ -9,14 +9,16 @@ const SEALED_FRAME = FRAME_LENGTH + TAG_LENGTH;
 /** About a mebibyte at a time: large enough for a disk or a cloud, small beside the budget. */
 const FRAMES_AT_ONCE = 16;
 /** A client that lets a frame wait longer than this is served one frame at a time, from the slow ones' budget. */
-const SLOW_MS = 500;
+const SLOW_MS = 250;
 /** After so many frames that did not wait, it counts as quick again. */
 const QUICK_FRAMES = 32;
 
 /**
- * Writes a span of a content to a client, never opening a frame before the one before it has left
- * our hands: what waits for a slow client waits sealed, on its connection. `begin` is called when
- * the first frame has been opened, so that a damaged content is still an error, not half an answer.
+ * Writes a span of a content to a client. Memory is granted for a batch of frames and given back
+ * after it, so that downloads take turns however long they are; what a slow client does not take is
+ * dropped and fetched again later, so that it waits sealed, on its connection, but for the one frame
+ * that its socket holds. `begin` is called when the first frame has been opened: a damaged content
+ * is still an error then, not half an answer.
  */
 export async function deliver(
   reader: ContentReader,
@@ -30,31 +32,45 @@ export async function deliver(
   let quick = QUICK_FRAMES;
   while (at < span.end) {
     const slow = quick < QUICK_FRAMES;
-    const frames = slow ? 1 : FRAMES_AT_ONCE;
-    const budget = slow ? budgets.slowDownloads : budgets.downloads;
-    using _held = await budget.take((frames + 1) * SEALED_FRAME, { signal: gone.signal });
-    const end = slow ? Math.min(span.end, at + FRAME_LENGTH) : span.end;
+    const frames = Math.min(slow ? 1 : FRAMES_AT_ONCE, Math.ceil((span.end - at) / FRAME_LENGTH));
+    const end = Math.min(span.end, at + frames * FRAME_LENGTH);
+    using held = await grant(slow ? budgets.slowDownloads : budgets.downloads, frames, gone.signal);
     for await (const plain of reader.read(at, end, frames)) {
       if (at === span.start) begin();
       at += plain.length;
-      const waited = response.write(plain) ? 0 : await drained(response, stallMs, gone.signal);
-      quick = waited > SLOW_MS ? 0 : quick + 1;
-      if (quick === 0) break;
+      if (response.write(plain) || (await drained(response, SLOW_MS, gone.signal))) {
+        quick += 1;
+        continue;
+      }
+      quick = 0;
+      break;
     }
+    if (quick > 0) continue;
+    held.release();
+    if (response.writableNeedDrain && !(await drained(response, stallMs, gone.signal))) response.destroy();
+    gone.signal.throwIfAborted();
   }
   response.end();
 }
 
-/** How long the client took to take what was written; throws when it went away or took nothing for too long. */
-async function drained(response: ServerResponse, stallMs: number, signal: AbortSignal): Promise<number> {
-  const before = performance.now();
-  const stall = setTimeout(() => response.destroy(), stallMs);
-  try {
-    await once(response, 'drain', { signal });
-  } finally {
-    clearTimeout(stall);
-  }
-  return performance.now() - before;
+/** A sealed frame more than asked for, since a span need not begin where a frame does; and the one that is plain. */
+async function grant(budget: ByteBudget, frames: number, signal: AbortSignal): Promise<Allowance> {
+  const wish = Math.min((frames + 2) * SEALED_FRAME, budget.limit);
+  return (await budget.take(wish, { signal })) as Allowance;
+}
+
+/** Whether the client took all that was written to it within this time. Throws when it went away. */
+async function drained(response: ServerResponse, withinMs: number, signal: AbortSignal): Promise<boolean> {
+  let wake: (taken: boolean) => void = () => {};
+  const take = (): void => wake(true);
+  const late = (): void => wake(false);
+  const timer = setTimeout(late, withinMs);
+  response.once('drain', take).once('close', late);
+  const taken = await new Promise<boolean>((resolve) => (wake = resolve));
+  clearTimeout(timer);
+  response.off('drain', take).off('close', late);
+  signal.throwIfAborted();
+  return taken;
 }
 
 function watch(response: ServerResponse): Disposable & { signal: AbortSignal } {

@@ -64,7 +64,7 @@ export class ChunkCutter implements BodyHash {
           this.current ??= await this.begin();
           const taken = rest.subarray(0, this.current.target - this.current.sealer.plainLength);
           rest = rest.subarray(taken.length);
-          await this.current.add(taken, this.context);
+          await this.current.add(taken, signal);
           if (this.current.sealer.plainLength === this.current.target) yield await this.finish(this.current);
         }
       }
@@ -100,7 +100,7 @@ export class ChunkCutter implements BodyHash {
     const last = this.context.total === undefined ? !whole : this.offset + length === this.context.total;
     const padded = last ? paddedLength(length, this.context.chunkLength) : length;
     await chunk.keep(chunk.sealer.finish(padded));
-    chunk.stage.complete();
+    await chunk.stage.complete();
     const { keyId, wrappedKey } = chunk.identity;
     const entry = { index: this.index, offset: this.offset, length, padded, keyId, header: chunk.sealer.header };
     this.offset += length;
@@ -125,11 +125,9 @@ class OpenChunk {
   }
 
   /** On disk the sealed piece is in memory only until it is written, and takes turns for that. */
-  async add(plain: Buffer, { room, signal }: SealingContext): Promise<void> {
-    if (this.stage.inMemory) return this.keep(this.sealer.update(plain)) ?? undefined;
-    using turn = await room.budget.take(plain.length, { signal });
+  async add(plain: Buffer, signal: AbortSignal): Promise<void> {
+    using _turn = this.stage.inMemory ? null : await this.stage.turn(plain.length, signal);
     await this.keep(this.sealer.update(plain));
-    turn?.release();
   }
 
   keep(pieces: Buffer[]): Promise<void> | null {

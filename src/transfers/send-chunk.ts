@@ -71,7 +71,10 @@ export class SendChunk {
         tried.add(place.connection);
         place = await this.choose(draft, chunk, tried, error);
         const blob = { id: place.blob, connection: place.connection, name: place.name, length: chunk.stage.length };
-        await draft.replan(chunk.entry.index, 0, blob);
+        await draft.replan(chunk.entry.index, 0, blob).catch((lost: unknown) => {
+          place.space.done(false);
+          throw lost;
+        });
       }
     }
   }

@@ -4,7 +4,7 @@ import { Config } from '../config/index.js';
 import { Drafts, type Draft, type QuotaReservation } from '../contents/index.js';
 import { fileRecord, publishVersion, Tree, type FileRecord, type Names, type Preconditions } from '../files/index.js';
 import { AccountKeyring } from '../keys/index.js';
-import { ChunkSender, type OpenBody } from './chunk-sender.js';
+import { type Body, ChunkSender } from './chunk-sender.js';
 import { DigestMismatch } from './errors.js';
 import { RoomForUpload } from './room-for-upload.js';
 
@@ -42,12 +42,12 @@ export class StoreFile {
     private readonly sender: ChunkSender,
   ) {}
 
-  async run(request: StoreRequest, openBody: OpenBody): Promise<{ file: FileRecord; created: boolean }> {
+  async run(request: StoreRequest, body: Body): Promise<{ file: FileRecord; created: boolean }> {
     const { account, names } = request;
     await this.tree.checkTarget(account, names, request.wanted);
     const { spread, reservation } = await this.room.reserve(account, request.length);
     try {
-      return await this.drafts.fill(account, spread, (draft) => this.fill(draft, request, reservation, openBody));
+      return await this.drafts.fill(account, spread, (draft) => this.fill(draft, request, reservation, body));
     } finally {
       reservation.release();
     }
@@ -57,11 +57,11 @@ export class StoreFile {
     draft: Draft,
     request: StoreRequest,
     reservation: QuotaReservation,
-    openBody: OpenBody,
+    body: Body,
   ): Promise<{ file: FileRecord; created: boolean }> {
     const { account } = request;
     const manifest = new ManifestBuilder(draft.key.keys.manifest, { account, content: draft.id });
-    const body = await this.sender.sendAll(draft, openBody, {
+    const sent = await this.sender.sendAll(draft, body, {
       chunkLength: this.config.chunkBytes,
       total: request.length,
       beforeIntent: async (length) => {
@@ -72,17 +72,17 @@ export class StoreFile {
         if (page) await draft.writePage(page);
       },
     });
-    if (request.sha256 && !request.sha256.equals(body.sha256)) throw new DigestMismatch();
+    if (request.sha256 && !request.sha256.equals(sent.sha256)) throw new DigestMismatch();
     const keys = await this.keyring.current(account);
-    const { header, pages } = manifest.finish(body.sha256);
+    const { header, pages } = manifest.finish(sent.sha256);
     const version = {
       content: draft.id,
-      size: body.length,
-      sha256: body.sha256,
+      size: sent.length,
+      sha256: sent.sha256,
       contentType: request.contentType,
       modifiedAt: request.modifiedAt ?? new Date(),
     };
-    const finished = { size: body.length, chunks: body.chunks, manifest: { header, pages } };
+    const finished = { size: sent.length, chunks: sent.chunks, manifest: { header, pages } };
     const published = await draft.publish(finished, reservation, (sql) => publishVersion(sql, keys, request, version));
     return { file: await fileRecord(this.keyring, account, published), created: published.created };
   }

@@ -80,13 +80,22 @@ export class Sweep {
     }
   }
 
+  /** A blob that cannot be deleted does not keep others from it; the next round tries it again. */
   private async deleteCondemned(row: ConnectionRow, provider: StorageProvider): Promise<number> {
     let total = 0;
     for (;;) {
       const blobs = await condemnedBlobs(this.database, row.id, BLOBS_AT_ONCE);
-      for (const blob of blobs) await provider.delete(blob.name as BlobName);
-      await markGone(this.database, blobs);
-      total += blobs.length;
+      const deleted: CondemnedBlob[] = [];
+      let failure: unknown;
+      for (const blob of blobs) {
+        await provider.delete(blob.name as BlobName).then(
+          () => deleted.push(blob),
+          (error: unknown) => (failure = error),
+        );
+      }
+      await markGone(this.database, deleted);
+      total += deleted.length;
+      if (failure) throw failure;
       if (blobs.length < BLOBS_AT_ONCE) return total;
     }
   }
