@@ -3,10 +3,12 @@ import { availableParallelism } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { killAt, record, setStage, type Stage, type Verdict } from './crash/run.js';
 import { SCENARIOS } from './crash/scenarios.js';
+import { killRoundAt, leaveWork, recordRound } from './crash/upkeep-round.js';
 
 /** At every boundary instead of a sample: `npm run search:crash`, which wants the verdicts in this file. */
 const ALL = process.env['TESSERA_SEARCH'] === 'all';
 const REPORT = process.env['TESSERA_SEARCH_REPORT'];
+const TIMEOUT = ALL ? 3_600_000 : 120_000;
 const SAMPLE = { long: 4, short: 3 };
 
 let stage: Stage;
@@ -33,18 +35,40 @@ async function inLanes<T>(items: readonly T[], work: (item: T) => Promise<void>)
   await Promise.all(Array.from({ length: availableParallelism() }, lane));
 }
 
+/** Kills at the boundaries, expects no complaint of any, and returns the verdicts on those that were met once more. */
+async function killed(
+  name: string,
+  boundaries: readonly string[],
+  kill: (boundary: string) => Promise<Verdict>,
+): Promise<Verdict[]> {
+  const found: Verdict[] = (verdicts[name] = []);
+  await inLanes(ALL ? boundaries : sampleOf(boundaries), async (boundary) => void found.push(await kill(boundary)));
+  expect(found.filter(({ complaints }) => complaints.length > 0)).toEqual([]);
+  const reached = found.filter(({ outcome }) => outcome !== 'not reached');
+  expect(reached.length).toBeGreaterThan(found.length * 0.9);
+  return reached;
+}
+
 describe.each(SCENARIOS)('a kill -9 at any boundary of $name', (scenario) => {
-  test('leaves the old or the new, whole, and nothing else', { timeout: ALL ? 3_600_000 : 120_000 }, async () => {
+  test('leaves the old or the new, whole, and nothing else', { timeout: TIMEOUT }, async () => {
     const boundaries = await record(stage, scenario);
     expect(boundaries.length).toBeGreaterThan(10);
-    const found: Verdict[] = (verdicts[scenario.name] = []);
-    await inLanes(ALL ? boundaries : sampleOf(boundaries), async (boundary) => {
-      found.push(await killAt(stage, scenario, boundary));
-    });
-    expect(found.filter(({ complaints }) => complaints.length > 0)).toEqual([]);
-    const reached = found.filter(({ outcome }) => outcome !== 'not reached');
-    expect(reached.length).toBeGreaterThan(found.length * 0.9);
+    const reached = await killed(scenario.name, boundaries, (boundary) => killAt(stage, scenario, boundary));
     expect(reached.map(({ outcome }) => outcome)).toContain('acknowledged');
     expect(reached.map(({ outcome }) => outcome)).toContain('not done');
+  });
+});
+
+describe('a kill -9 at any boundary of a round of upkeep', () => {
+  test('takes nothing that is stored, and leaves the rest to the next', { timeout: TIMEOUT }, async () => {
+    const left = await leaveWork(stage);
+    try {
+      const boundaries = await recordRound(left);
+      expect(boundaries.filter((boundary) => boundary.startsWith('unlink blob')).length).toBeGreaterThanOrEqual(6);
+      expect(boundaries.filter((boundary) => boundary.startsWith('unlink half-written')).length).toBeGreaterThan(0);
+      await killed('a round of upkeep', boundaries, (boundary) => killRoundAt(left, boundary));
+    } finally {
+      await left.site.remove();
+    }
   });
 });

@@ -5,6 +5,8 @@
 //   x-crash-record: FILE   writes the name of each boundary that the request passes into the file
 //   x-crash-at: NAME       SIGKILL at this one
 //
+// CRASH_UPKEEP_RECORD and CRASH_UPKEEP_AT mark the first round of upkeep instead, which begins when the gateway is ready.
+//
 // A boundary's name says what, whether before it or after its effect (before the caller hears of it), and the how manieth of
 // its kind, so that it means the same in every run although chunks are on their way side by side.
 import { AsyncLocalStorage } from 'node:async_hooks';
@@ -122,10 +124,23 @@ ServerResponse.prototype.end = function ended(...args) {
   return end.apply(this, args);
 };
 
+const { CRASH_UPKEEP_RECORD: upkeepFile, CRASH_UPKEEP_AT: upkeepAt } = process.env;
+const upkeepMark = upkeepFile || upkeepAt ? new Mark(upkeepFile, upkeepAt) : undefined;
+const { setTimeout: later } = globalThis;
+
+/** The first round is run at once and under the mark; when it asks for the next one, it is over. */
+function asksForRound(work) {
+  const caller = upkeepMark && new Error().stack.split('\n')[3];
+  if (!caller?.includes('upkeep-rounds')) return false;
+  if (marked.getStore() === upkeepMark) upkeepMark.pass('the round is over', 'after');
+  else later(() => marked.run(upkeepMark, work), 0);
+  return true;
+}
+
 // Background rounds would do a part of the request's work before it comes, at one time and not at another: they stand still.
 for (const name of ['setTimeout', 'setInterval']) {
   const original = globalThis[name];
   const stands = (ms) => ms >= 1000 && marked.getStore() === undefined;
   globalThis[name] = (work, ms, ...args) =>
-    stands(ms) ? original(() => {}, 2 ** 31 - 1).unref() : original(work, ms, ...args);
+    asksForRound(work) || stands(ms) ? original(() => {}, 2 ** 31 - 1).unref() : original(work, ms, ...args);
 }

@@ -49,7 +49,7 @@ export interface Verdict {
 }
 
 /** Chunks are on their way side by side: the odd boundary is not met in each run. */
-const MOST_TRIES = 3;
+export const MOST_TRIES = 3;
 
 export async function killAt(stage: Stage, scenario: Scenario, boundary: string): Promise<Verdict> {
   for (let attempt = 0; attempt < MOST_TRIES; attempt += 1) {
@@ -67,7 +67,7 @@ export async function killAt(stage: Stage, scenario: Scenario, boundary: string)
   return { boundary, outcome: 'not reached', complaints: [] };
 }
 
-async function runAndDie(
+export async function runAndDie(
   { site: { token }, prepared }: Stage,
   site: Site,
   scenario: Scenario,
@@ -92,12 +92,12 @@ async function runAndDie(
 /** Some time after an answer: a gateway that has not died by then will not. */
 async function answered(answer: Received | null): Promise<'still there'> {
   if (answer === null) return new Promise(() => {});
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  await new Promise((resolve) => setTimeout(resolve, 1000));
   return 'still there';
 }
 
 /** Statements that a dead gateway had sent still run to their end. */
-async function lastBackendsGone({ databaseUrl }: Site): Promise<void> {
+export async function lastBackendsGone({ databaseUrl }: Site): Promise<void> {
   const text = `select 1 from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
     and backend_type = 'client backend'`;
   while ((await query(databaseUrl, text)).length > 0);

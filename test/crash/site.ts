@@ -82,10 +82,13 @@ export async function startHere(site: Site): Promise<TestGateway> {
 }
 
 /** The gateway in a process of its own that can be told to die at a boundary. */
-export async function spawnWithRecorder(site: Site): Promise<GatewayProcess> {
+export async function spawnWithRecorder(
+  site: Site,
+  marks: Readonly<Record<string, string>> = {},
+): Promise<GatewayProcess> {
   const recorder = new URL('recorder.mjs', import.meta.url).href;
   const cache = join(import.meta.dirname, '../../node_modules/.cache/compiled');
-  const environment = { NODE_OPTIONS: `--import=${recorder}`, NODE_COMPILE_CACHE: cache };
+  const environment = { NODE_OPTIONS: `--import=${recorder}`, NODE_COMPILE_CACHE: cache, ...marks };
   const port = await freePort();
   const { dataFolder } = site;
   return spawnGateway({ dataFolder, environment: { ...environmentOf(site, port), ...environment } });

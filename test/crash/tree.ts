@@ -13,7 +13,7 @@ interface Entry {
   readonly sha256: string;
 }
 
-/** Reads everything, every byte, as a client does. What cannot be read whole, or is not what its record says, throws. */
+/** Reads everything, every byte, as a client does. What cannot be read whole, or is not what its record says, is told instead. */
 export async function readTree(client: Client, folder = ''): Promise<Tree> {
   const tree: Tree = new Map();
   const listing = await client.tree(folder);
@@ -32,10 +32,9 @@ export async function readTree(client: Client, folder = ''): Promise<Tree> {
 
 async function readFile(client: Client, { path, size, sha256 }: Entry): Promise<string> {
   const { status, whole, body } = await client.get(path);
-  if (status !== 200 || !whole) throw new Error(`«${path}» was answered ${status}${whole ? '' : ', broken off'}.`);
+  if (status !== 200 || !whole) return `answered ${status}${whole ? '' : ', broken off'}`;
   const digest = createHash('sha256').update(body).digest('hex');
-  if (digest !== sha256 || body.length !== size) throw new Error(`«${path}» is not what its record says.`);
-  return digest;
+  return digest === sha256 && body.length === size ? digest : 'other bytes than its record says';
 }
 
 /** The first difference, or null. */
