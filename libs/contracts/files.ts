@@ -32,6 +32,22 @@ export type FolderPage = z.infer<typeof FolderPage>;
 export const TreeAnswer = z.union([FileRecord, FolderPage]);
 export type TreeAnswer = z.infer<typeof TreeAnswer>;
 
+export const TrashEntry = z.object({
+  id: Id,
+  type: z.enum(['file', 'folder']),
+  name: z.string(),
+  path: z.string().describe('Where it was, and comes back to.'),
+  size: ByteCount.optional().describe('Of a file.'),
+  trashedAt: Moment,
+});
+export type TrashEntry = z.infer<typeof TrashEntry>;
+
+export const TrashPage = z.object({ items: z.array(TrashEntry), nextCursor });
+export type TrashPage = z.infer<typeof TrashPage>;
+
+export const TrashQuery = PageQuery;
+export type TrashQuery = z.infer<typeof TrashQuery>;
+
 export const TreeQuery = PageQuery;
 export type TreeQuery = z.infer<typeof TreeQuery>;
 

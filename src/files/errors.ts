@@ -27,6 +27,15 @@ export class BelowFile extends Fault {
   }
 }
 
+/** Others kept changing this part of the tree under every look. */
+export class TreeBusy extends Fault {
+  override readonly retriable = true;
+
+  constructor() {
+    super('Too many changes at this path at once; nothing was changed.');
+  }
+}
+
 export class IntoItself extends Fault {
   constructor() {
     super('A folder cannot be moved into itself.');

@@ -31,10 +31,10 @@ export class MoveEntry {
       const parent = parents.at(-1) as NodeRow;
       const there = await childNamed(sql, account, parent.id, name);
       if (there && there.id !== node.id) throw new NameTaken();
-      await relocate(sql, account, node.id, { parent: parent.id, name });
+      const moved = await relocate(sql, account, node.id, { parent: parent.id, name });
       const version = node.head ? await versionById(sql, account, node.head) : undefined;
       const names = [...parents.slice(1).map((step) => step.name), name];
-      return { node: { ...node, name }, version, names };
+      return { node: moved, version, names };
     });
     const { node, version, names } = moved;
     return version ? fileRecord(this.keyring, account, { node, version, names }) : folderRecord(node, names);

@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { sealVersion } from '#crypto';
 import type { Sql } from '../database/index.js';
 import type { AccountKeys } from '../keys/index.js';
-import { BelowFile, IsFolder } from './errors.js';
+import { IsFolder, TreeBusy } from './errors.js';
 import type { Names } from './names.js';
 import { checkPreconditions, type Preconditions } from './preconditions.js';
 import {
@@ -57,7 +57,7 @@ export async function publishVersion(
     const published = await work(sql, keys, { ...target, nodes }, version);
     if (published) return published;
   }
-  throw new BelowFile();
+  throw new TreeBusy();
 }
 
 async function create(

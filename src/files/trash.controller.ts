@@ -1,13 +1,24 @@
-import { Controller, HttpCode, Post } from '@nestjs/common';
-import { IdParams, NodeRecord } from '#contracts';
-import { Access, type Caller, CurrentCaller, Describe, FromPath, USERS } from '../access/index.js';
+import { Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { IdParams, NodeRecord, TrashPage, TrashQuery } from '#contracts';
+import { Access, type Caller, CurrentCaller, Describe, FromPath, FromQuery, USERS } from '../access/index.js';
 import type { EntryRecord } from './records.js';
 import { Trash } from './trash.js';
 
-/** Bringing back what was deleted. */
+/** Looking at what was deleted, and bringing it back. */
 @Controller('api/trash')
 export class TrashController {
   constructor(private readonly trash: Trash) {}
+
+  @Get()
+  @Access(USERS)
+  @Describe({
+    summary: 'A page of what lies in the trash, the newest first. What lay in a deleted folder comes and goes with it.',
+    answers: { 200: TrashPage },
+    problems: ['bad-name'],
+  })
+  list(@CurrentCaller() caller: Caller, @FromQuery(TrashQuery) query: TrashQuery): Promise<TrashPage> {
+    return this.trash.list(caller.accountId, query);
+  }
 
   @Post(':id/restore')
   @HttpCode(200)

@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
+import { Id, Moment, type TrashEntry, type TrashPage } from '#contracts';
 import { Database } from '../database/index.js';
 import { AccountKeyring } from '../keys/index.js';
-import { NameTaken, NotFound, RootStays } from './errors.js';
+import { NameRefused, NameTaken, NotFound, RootStays } from './errors.js';
 import { formatPath, parsePath, type Names } from './names.js';
 import { checkPreconditions, type Preconditions } from './preconditions.js';
-import { fileRecord, folderRecord, type EntryRecord } from './records.js';
+import { fileRecord, folderRecord, verifiedSha256, type EntryRecord } from './records.js';
 import {
   childNamed,
   lockNode,
@@ -12,8 +13,11 @@ import {
   putIntoTrash,
   relocate,
   trashedNode,
+  trashedNodes,
   versionById,
   type NodeRow,
+  type TrashedRow,
+  type VersionRow,
 } from './tree.store.js';
 import { ensureFolders, walkWhole } from './tree.js';
 
@@ -39,6 +43,25 @@ export class Trash {
     });
   }
 
+  /** A page of what was thrown away, the newest first. */
+  async list(account: string, page: { cursor?: string; limit: number }): Promise<TrashPage> {
+    const before = page.cursor === undefined ? null : decodeCursor(page.cursor);
+    const rows = await trashedNodes(this.database, account, { before, most: page.limit + 1 });
+    const items: TrashEntry[] = [];
+    for (const row of rows.slice(0, page.limit)) items.push(await this.#entry(account, row));
+    const last = rows.length > page.limit ? rows[page.limit - 1] : undefined;
+    return { items, ...(last && { nextCursor: encodeCursor(last) }) };
+  }
+
+  async #entry(account: string, row: TrashedRow): Promise<TrashEntry> {
+    const { id, kind: type, name, trashed_path: path } = row;
+    const entry = { id, type, name, path, trashedAt: row.trashed_at.toISOString() };
+    if (row.version === null) return entry;
+    const version = row as NodeRow & VersionRow;
+    await verifiedSha256(this.keyring, account, id, version);
+    return { ...entry, size: version.size };
+  }
+
   /** Puts it back where it was, making the folders that are gone by now; a name that is taken meanwhile is NameTaken. */
   async restore(account: string, id: string): Promise<EntryRecord> {
     const restored = await this.database.tx(async (sql) => {
@@ -48,11 +71,21 @@ export class Trash {
       const parents = await ensureFolders(sql, account, parsePath(node.trashed_path).slice(0, -1));
       const parent = parents.at(-1) as NodeRow;
       if (await childNamed(sql, account, parent.id, node.name)) throw new NameTaken();
-      await relocate(sql, account, node.id, { parent: parent.id, name: node.name });
+      const back = await relocate(sql, account, node.id, { parent: parent.id, name: node.name });
       const version = node.head ? await versionById(sql, account, node.head) : undefined;
-      return { node, version, names: [...parents.slice(1).map((step) => step.name), node.name] };
+      return { node: back, version, names: [...parents.slice(1).map((step) => step.name), node.name] };
     });
     const { node, version, names } = restored;
     return version ? fileRecord(this.keyring, account, { node, version, names }) : folderRecord(node, names);
   }
+}
+
+function encodeCursor(row: TrashedRow): string {
+  return Buffer.from(`${row.trashed_exactly} ${row.id}`).toString('base64url');
+}
+
+function decodeCursor(cursor: string): { at: string; id: string } {
+  const [at, id, more] = Buffer.from(cursor, 'base64url').toString('latin1').split(' ');
+  if (more === undefined && Moment.safeParse(at).success && Id.safeParse(id).success) return { at: at!, id: id! };
+  throw new NameRefused('The cursor is not one that a listing gave out.');
 }

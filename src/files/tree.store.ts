@@ -1,4 +1,5 @@
-import type { Sql } from '../database/index.js';
+import { type Sql, violates } from '../database/index.js';
+import { NameTaken } from './errors.js';
 import { nameKey, type Names } from './names.js';
 
 export interface NodeRow {
@@ -26,6 +27,7 @@ export interface VersionRow {
 /** A node with its newest version's columns beside it, all null for a folder. */
 export type ListedRow = NodeRow & { [Key in keyof VersionRow]: VersionRow[Key] | null };
 
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 const NODE = 'n.id, n.parent, n.kind, n.name, n.head, n.created_at, n.modified_at';
 const VERSION = `v.id as version, v.content, v.size, v.content_type, v.modified_at as version_modified_at,
   v.created_at as version_created_at, v.account_key, v.mac, v.sealed_sha256`;
@@ -103,18 +105,23 @@ export async function childNamed(
   return rows[0];
 }
 
+/** Throws NameTaken: uploads do not wait for a move, and one may have made the name since the caller looked. */
 export async function relocate(
   sql: Sql,
   account: string,
   node: string,
   place: { parent: string; name: string },
-): Promise<void> {
-  await sql.query(
-    `update nodes set parent = $3, name = $4, name_key = $5, trashed_at = null, trashed_path = null,
+): Promise<NodeRow> {
+  const taken = sql.query<NodeRow>(
+    `update nodes as n set parent = $3, name = $4, name_key = $5, trashed_at = null, trashed_path = null,
        modified_at = case when kind = 'folder' then now() else modified_at end
-     where account = $1 and id = $2`,
+     where account = $1 and id = $2 returning ${NODE}`,
     [account, node, place.parent, place.name, nameKey(place.name)],
   );
+  const rows = await taken.catch((error: unknown) => {
+    throw violates(error) ? new NameTaken() : error;
+  });
+  return rows[0]!;
 }
 
 export async function putIntoTrash(sql: Sql, account: string, node: string, path: string): Promise<void> {
@@ -135,6 +142,32 @@ export async function trashedNode(
     [account, id],
   );
   return rows[0];
+}
+
+export type TrashedRow = ListedRow & {
+  trashed_path: string;
+  trashed_at: Date;
+  /** With the microseconds that a Date drops. */
+  trashed_exactly: string;
+};
+
+/** What was put into the trash by itself, the newest first, older than the given one; what lay in a folder goes with it. */
+export function trashedNodes(
+  sql: Sql,
+  account: string,
+  page: { before: { at: string; id: string } | null; most: number },
+): Promise<TrashedRow[]> {
+  return sql.prepared<TrashedRow>(
+    'trashed-nodes',
+    `select ${NODE}, ${VERSION}, n.trashed_path, n.trashed_at,
+       to_char(n.trashed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as trashed_exactly
+     from (select * from nodes where account = $1 and trashed_at is not null
+             and (trashed_at, id) < (coalesce($2::timestamptz, 'infinity'), coalesce($3::uuid, '${LAST_ID}'))
+           order by trashed_at desc, id desc limit $4) n
+     left join versions v on v.account = $1 and v.id = n.head
+     order by n.trashed_at desc, n.id desc`,
+    [account, page.before?.at ?? null, page.before?.id ?? null, page.most],
+  );
 }
 
 /** Children in the order of their names' bytes, after the given one. Keyset paging: no page shifts when names come and go. */

@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Database, type Sql } from '../database/index.js';
 import { AccountKeyring } from '../keys/index.js';
-import { BelowFile, IsFolder, NameRefused, NameTaken, NotFound } from './errors.js';
+import { BelowFile, IsFolder, NameRefused, NameTaken, NotFound, TreeBusy } from './errors.js';
 import { checkPreconditions, type Preconditions } from './preconditions.js';
 import type { Names } from './names.js';
 import { entryRecord, fileRecord, folderRecord, type EntryRecord, type FolderRecord } from './records.js';
@@ -111,13 +111,23 @@ export async function ensureFoldersBelow(
   const nodes = [...found];
   if (nodes.some((node) => node.kind === 'file')) throw new BelowFile();
   for (const name of names.slice(nodes.length - 1)) {
-    const parent = nodes.at(-1) as NodeRow;
-    const made = { id: randomUUIDv7(), parent: parent.id, kind: 'folder' as const, name, head: null };
-    const node = (await insertNode(sql, account, made)) ?? (await childNamed(sql, account, parent.id, name));
-    if (!node || node.kind === 'file') throw new BelowFile();
+    const node = await ensureChild(sql, account, (nodes.at(-1) as NodeRow).id, name);
+    if (node.kind === 'file') throw new BelowFile();
     nodes.push(node);
   }
   return nodes;
+}
+
+/** Others may make a name before us and put it into the trash before we look. */
+const MOST_LOOKS = 20;
+
+async function ensureChild(sql: Sql, account: string, parent: string, name: string): Promise<NodeRow> {
+  for (let look = 0; look < MOST_LOOKS; look++) {
+    const made = { id: randomUUIDv7(), parent, kind: 'folder' as const, name, head: null };
+    const node = (await insertNode(sql, account, made)) ?? (await childNamed(sql, account, parent, name));
+    if (node) return node;
+  }
+  throw new TreeBusy();
 }
 
 /** The path as it is spelled in the tree is wanted only for the last name here: parents were found by the asker's spelling. */

@@ -100,6 +100,7 @@ export const faultProblems: readonly Row[] = [
   row(files.NameTaken, 'exists'),
   row(files.IsFolder, 'is-folder'),
   row(files.BelowFile, 'not-a-folder'),
+  row(files.TreeBusy, 'unavailable'),
   row(files.IntoItself, 'conflict'),
   row(files.RootStays, 'conflict'),
   row(files.PreconditionFailed, 'precondition-failed'),

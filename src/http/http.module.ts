@@ -40,6 +40,8 @@ export class HttpModule {
   /** Before the first route: what the edge does holds for addresses, too, that cannot even be decoded. */
   constructor(adapter: HttpAdapterHost, edge: Edge) {
     const express = adapter.httpAdapter.getInstance<Express>();
+    // `/API/tree` is no address of ours. Nest has used the router already, so that Express' setting would come too late.
+    Object.assign(express.router, { caseSensitive: true });
     express.disable('x-powered-by');
     // Entity tags are the business of whoever knows a version; a query is names and texts, nothing nested.
     express.disable('etag');
