@@ -1,4 +1,4 @@
-import { open, readFile, mkdir } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { SecretKey } from '#crypto';
@@ -40,20 +40,39 @@ function parseLine(line: string, number: number): [number, SecretKey] {
   return [epoch, SecretKey.from(bytes)];
 }
 
-/** Makes a new root key of epoch 1, mode 0600, and flushes it before anything may be sealed under it. */
+/**
+ * Makes a new root key of epoch 1, mode 0600, and flushes it before anything may be sealed under it. The file appears whole
+ * or not at all: a start that is killed here leaves nothing in the way of the next one. One that is there already stays.
+ */
 export async function makeRootKeyFile(path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const unfinished = `${path}.${randomBytes(8).toString('hex')}.unfinished`;
+  try {
+    await writeFlushed(unfinished, `1 ${randomBytes(KEY_LENGTH).toString('base64')}\n`);
+    await link(unfinished, path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+  } finally {
+    await rm(unfinished, { force: true });
+  }
+  await flush(dirname(path));
+}
+
+async function writeFlushed(path: string, text: string): Promise<void> {
   const file = await open(path, 'wx', 0o600);
   try {
-    await file.writeFile(`1 ${randomBytes(KEY_LENGTH).toString('base64')}\n`);
+    await file.writeFile(text);
     await file.sync();
   } finally {
     await file.close();
   }
-  const folder = await open(dirname(path), 'r');
+}
+
+async function flush(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
   try {
-    await folder.sync();
+    await handle.sync();
   } finally {
-    await folder.close();
+    await handle.close();
   }
 }
