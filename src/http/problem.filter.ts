@@ -68,6 +68,7 @@ const OF_A_BODY = new Set([
   'content-range',
   'etag',
   'last-modified',
+  'repr-digest',
   'accept-ranges',
 ]);
 
