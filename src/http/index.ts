@@ -1,2 +1,3 @@
 export { HttpModule } from './http.module.js';
 export { WaitingLine } from './waiting-line.js';
+export { GatewayAdapter } from './http-server.js';
