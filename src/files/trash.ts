@@ -6,17 +6,14 @@ import { NameRefused, NameTaken, NotFound, RootStays } from './errors.js';
 import { formatPath, parsePath, type Names } from './names.js';
 import { checkPreconditions, type Preconditions } from './preconditions.js';
 import { fileRecord, folderRecord, verifiedSha256, type EntryRecord } from './records.js';
+import { putIntoTrash, trashedNode, trashedNodes, type TrashedRow } from './trash.store.js';
 import {
   childNamed,
   lockNode,
   lockStructure,
-  putIntoTrash,
   relocate,
-  trashedNode,
-  trashedNodes,
   versionById,
   type NodeRow,
-  type TrashedRow,
   type VersionRow,
 } from './tree.store.js';
 import { ensureFolders, walkWhole } from './tree.js';

@@ -27,9 +27,8 @@ export interface VersionRow {
 /** A node with its newest version's columns beside it, all null for a folder. */
 export type ListedRow = NodeRow & { [Key in keyof VersionRow]: VersionRow[Key] | null };
 
-const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
-const NODE = 'n.id, n.parent, n.kind, n.name, n.head, n.created_at, n.modified_at';
-const VERSION = `v.id as version, v.content, v.size, v.content_type, v.modified_at as version_modified_at,
+export const NODE = 'n.id, n.parent, n.kind, n.name, n.head, n.created_at, n.modified_at';
+export const VERSION = `v.id as version, v.content, v.size, v.content_type, v.modified_at as version_modified_at,
   v.created_at as version_created_at, v.account_key, v.mac, v.sealed_sha256`;
 
 export async function insertRoot(sql: Sql, account: string): Promise<void> {
@@ -122,52 +121,6 @@ export async function relocate(
     throw violates(error) ? new NameTaken() : error;
   });
   return rows[0]!;
-}
-
-export async function putIntoTrash(sql: Sql, account: string, node: string, path: string): Promise<void> {
-  await sql.query('update nodes set trashed_at = now(), trashed_path = $3 where account = $1 and id = $2', [
-    account,
-    node,
-    path,
-  ]);
-}
-
-export async function trashedNode(
-  sql: Sql,
-  account: string,
-  id: string,
-): Promise<(NodeRow & { trashed_path: string }) | undefined> {
-  const rows = await sql.query<NodeRow & { trashed_path: string }>(
-    `select ${NODE}, n.trashed_path from nodes n where account = $1 and id = $2 and trashed_at is not null for update`,
-    [account, id],
-  );
-  return rows[0];
-}
-
-export type TrashedRow = ListedRow & {
-  trashed_path: string;
-  trashed_at: Date;
-  /** With the microseconds that a Date drops. */
-  trashed_exactly: string;
-};
-
-/** What was put into the trash by itself, the newest first, older than the given one; what lay in a folder goes with it. */
-export function trashedNodes(
-  sql: Sql,
-  account: string,
-  page: { before: { at: string; id: string } | null; most: number },
-): Promise<TrashedRow[]> {
-  return sql.prepared<TrashedRow>(
-    'trashed-nodes',
-    `select ${NODE}, ${VERSION}, n.trashed_path, n.trashed_at,
-       to_char(n.trashed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as trashed_exactly
-     from (select * from nodes where account = $1 and trashed_at is not null
-             and (trashed_at, id) < (coalesce($2::timestamptz, 'infinity'), coalesce($3::uuid, '${LAST_ID}'))
-           order by trashed_at desc, id desc limit $4) n
-     left join versions v on v.account = $1 and v.id = n.head
-     order by n.trashed_at desc, n.id desc`,
-    [account, page.before?.at ?? null, page.before?.id ?? null, page.most],
-  );
 }
 
 /** Children in the order of their names' bytes, after the given one. Keyset paging: no page shifts when names come and go. */
