@@ -92,7 +92,9 @@ export class SendChunk {
     const length = chunk.stage.length;
     let failure = last;
     for (;;) {
-      const drawn = draw(candidates, tried, length, `${draft.id}/${chunk.entry.index}`);
+      const seed = `${draft.id}/${chunk.entry.index}`;
+      const drawn =
+        draw(candidates, tried, length, seed) ?? draw(await this.asked(candidates, tried), tried, length, seed);
       if (!drawn) throw whyNone(candidates, failure);
       try {
         const space = await this.space.reserve(drawn.id, length);
@@ -104,6 +106,14 @@ export class SendChunk {
       }
       tried.add(drawn.id);
     }
+  }
+
+  /** What was known of their room may be old: those that seem full are asked, when no other is left. */
+  private asked(candidates: readonly Candidate[], tried: ReadonlySet<string>): Promise<Candidate[]> {
+    const left = candidates.filter(({ id }) => !tried.has(id));
+    return Promise.all(
+      left.map(async (candidate) => ({ ...candidate, free: await this.space.free(candidate.id).catch(() => 0) })),
+    );
   }
 }
 
