@@ -7,7 +7,7 @@ import { AccountHooks } from './account-hooks.js';
 import { asUser, pageOf } from './account-records.js';
 import { type AccountRow, findById, insertAccount, listAccounts, lockAdmins, updateAccount } from './account.store.js';
 import { emailKey } from './email-key.js';
-import { AccountMissing, EmailTaken, LastAdmin } from './faults.js';
+import { AccountMissing, EmailTaken, LastAdmin, PasswordIsOwners } from './faults.js';
 import { OneTimeLinks } from './one-time-links.js';
 import { deleteLinksOf } from './one-time-link.store.js';
 import { requireStrong } from './password-rule.js';
@@ -77,7 +77,7 @@ export class Accounts {
     });
   }
 
-  /** Throws AccountMissing, LastAdmin. What it takes away is gone when it returns. */
+  /** Throws AccountMissing, LastAdmin, PasswordIsOwners. What it takes away is gone when it returns. */
   async change(id: string, change: UserChange, actor: string): Promise<User> {
     const user = await this.database.tx((sql) => this.#change(sql, id, change, actor));
     this.remembered.forget();
@@ -87,6 +87,7 @@ export class Accounts {
   async #change(sql: Sql, id: string, change: UserChange, actor: string): Promise<User> {
     const admins = await lockAdmins(sql);
     const before = found(await findById(sql, id, true));
+    if (change.resetPassword === true && before.last_sign_in_at !== null) throw new PasswordIsOwners();
     const to = {
       roles: change.roles ?? before.roles,
       quotaBytes: change.quotaBytes === undefined ? before.quota_bytes : change.quotaBytes,

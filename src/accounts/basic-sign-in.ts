@@ -1,12 +1,13 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/index.js';
-import { type Standing, standingOf } from './account.store.js';
+import { type AccountRow, confirmForSignIn, type Standing, standingOf } from './account.store.js';
 import { AppPasswords } from './app-passwords.js';
 import type { BriefCache } from './brief-cache.js';
 import { emailKey } from './email-key.js';
 import { SignInRefused } from './faults.js';
 import type { Identity } from './identity.js';
+import { deleteLinksOf } from './one-time-link.store.js';
 import { looksLikeAppPassword } from './opaque-token.js';
 import { PasswordCheck } from './password-check.js';
 import { Remembered } from './remembered.js';
@@ -68,9 +69,18 @@ export class BasicSignIn {
     return null;
   }
 
+  /** Counts like a sign-in: the account is its owner's from now on, and a link that an admin was shown ends. */
+  async #firstUse(account: AccountRow): Promise<void> {
+    await this.database.tx(async (sql) => {
+      if (!(await confirmForSignIn(sql, account))) throw new SignInRefused();
+      await deleteLinksOf(sql, account.id);
+    });
+  }
+
   async #byPassword(email: string, password: string, address: string | undefined, mark: string): Promise<Identity> {
     const account = await this.passwordCheck.check({ email, password, address, via: 'basic' });
     if (account === null) throw new SignInRefused();
+    if (account.last_sign_in_at === null) await this.#firstUse(account);
     if (this.#good.size >= MOST_RECOLLECTIONS) this.#good.clear();
     const until = performance.now() + RECOLLECTION_MS;
     this.#good.set(mark, { accountId: account.id, credentialVersion: account.credential_version, until });

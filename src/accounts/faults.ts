@@ -70,6 +70,15 @@ export class TooManyAppPasswords extends Fault {
   }
 }
 
+/** Whoever may set the password of an account may read its files: from its first sign-in on, that is its owner alone. */
+export class PasswordIsOwners extends Fault {
+  constructor() {
+    super(
+      'Somebody has signed in to this account: from then on only its owner sets its password. Nothing was changed.',
+    );
+  }
+}
+
 /** Nobody would be left who looks after the accounts. */
 export class LastAdmin extends Fault {
   constructor() {

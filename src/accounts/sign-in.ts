@@ -33,6 +33,8 @@ export class SignIn {
     if (account === null) throw new SignInRefused();
     return this.database.tx(async (sql) => {
       if (!(await confirmForSignIn(sql, account))) throw new SignInRefused();
+      // A link that an admin was shown ends with the first sign-in: it would open what the owner stores from now on.
+      if (account.last_sign_in_at === null) await deleteLinksOf(sql, account.id);
       const session = await this.sessions.open(sql, account.id);
       const details = { via: 'login', address: addressKey(address) };
       const who = { actor: account.id, account: account.id };

@@ -52,6 +52,7 @@ export const faultProblems: readonly Row[] = [
   row(accounts.AppPasswordMissing, 'not-found'),
   row(accounts.TooManyAppPasswords, 'conflict'),
   row(accounts.LastAdmin, 'last-admin'),
+  row(accounts.PasswordIsOwners, 'conflict'),
 
   row(database.DatabaseAway, 'unavailable'),
   row(database.DatabaseBusy, 'unavailable'),

@@ -44,9 +44,10 @@ export class UsersController {
   @Patch(':id')
   @Access(ADMINS)
   @Describe({
-    summary: 'Changes roles or quota, disables or enables, or offers a new password. What it takes away ends at once.',
+    summary:
+      'Changes roles or quota, disables or enables, or, before the first sign-in, offers a new link that sets the password. What it takes away ends at once.',
     answers: { 200: User },
-    problems: ['not-found', 'last-admin'],
+    problems: ['not-found', 'last-admin', 'conflict'],
   })
   change(
     @FromPath(IdParams) { id }: IdParams,
