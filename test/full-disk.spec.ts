@@ -27,6 +27,8 @@ const connect = async (label: string, path: string): Promise<string> => {
   expect([made.status, made.body.toString()]).toEqual([201, expect.any(String)]);
   return made.json<{ id: string }>().id;
 };
+/** As somebody does who opens the page of connections: its space is asked for. */
+const look = (connection: string) => client.send(`/api/cloud/connections/${connection}`);
 const useOnly = async (...connections: string[]) => {
   const spread = { data: 1, parity: 0, connections };
   const answer = await client.json('PATCH', '/api/users/me/default-storage', spread);
@@ -47,6 +49,7 @@ beforeAll(async () => {
   disk = await smallDisk(ROOM);
   small = await connect('small', disk.path);
   disk.bound(gateway, small);
+  await look(small);
   largeFolder = await mkdtemp(join(tmpdir(), 'tessera-large-'));
   large = await connect('large', largeFolder);
 });
@@ -176,6 +179,7 @@ describe('of two vaults the full one', () => {
     try {
       const id = await connect('second', second.path);
       second.bound(gateway, id);
+      await look(id);
       await useOnly(id, large);
       await using database = await intruder(gateway);
       await database.query('update connections set priority = 5 where id = $1', [id]);

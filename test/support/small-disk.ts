@@ -2,7 +2,6 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { vi } from 'vitest';
 import { ConnectionFull, type StorageProvider } from '#storage';
 import { ConnectionPool } from '../../src/connections/index.js';
 import type { TestGateway } from './gateway.js';
@@ -66,9 +65,7 @@ function pretended(path: string, bytes: number, remove: () => Promise<void>): Sm
     bound: (gateway, connection) => {
       const pool = inside(gateway, ConnectionPool);
       const open = pool.provider.bind(pool);
-      vi.spyOn(pool, 'provider').mockImplementation(async (id) =>
-        id === connection ? small(await open(id)) : open(id),
-      );
+      pool.provider = async (id) => (id === connection ? small(await open(id)) : open(id));
     },
     remove,
   };
