@@ -117,6 +117,7 @@ describe('every route, called by everybody', () => {
         .map(({ method, path }) => `${method} ${path}`)
         .sort(),
     ).toEqual([
+      'GET /',
       'GET /api/docs',
       'GET /api/health/live',
       'GET /api/health/ready',

@@ -1,9 +1,10 @@
-import { Controller, Get, Res } from '@nestjs/common';
-import type { Response } from 'express';
+import { Controller, Get, Req, Res } from '@nestjs/common';
+import type { Request, Response } from 'express';
 import { Access, Describe, RouteTable } from '../../access/index.js';
 import { Config } from '../../config/index.js';
 import { openApi } from '../openapi.js';
 import { docsPage } from './docs-page.js';
+import { frontPage } from './front-page.js';
 import type { Page } from './page.js';
 import { setUpPage } from './set-up-page.js';
 
@@ -16,6 +17,19 @@ export class PagesController {
     private readonly table: RouteTable,
     private readonly config: Config,
   ) {}
+
+  @Get()
+  @Access('public')
+  @Describe({
+    summary: 'Says what this is and where to go from here: a page for browsers, JSON for others.',
+    answers: { 200: { media: 'text/html' } },
+    headers: { Accept: 'text/html brings the page' },
+  })
+  front(@Req() request: Request, @Res() response: Response): void {
+    response.vary('Accept');
+    if (request.accepts(['json', 'html']) === 'html') return show(frontPage(this.config.publicUrl), response);
+    response.json({ name: 'Tessera', docs: '/api/docs' });
+  }
 
   @Get('api/openapi.json')
   @Access('public')
