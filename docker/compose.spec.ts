@@ -41,9 +41,13 @@ test('the gateway’s variables exist, and together they let it start', async ()
 });
 
 test('the image sets only variables that exist', async () => {
-  const [, line] = /^ENV (.*)$/m.exec(await text('Dockerfile'))!;
-  const names = line!.split(' ').map((pair) => pair.split('=')[0]!);
-  expect(names.filter((name) => name !== 'NODE_ENV' && !(name in settings.shape))).toEqual([]);
+  const lines = [...(await text('Dockerfile')).matchAll(/^ENV (.*)$/gm)].map(([, line]) => line!);
+  const pairs = lines.flatMap((line) => line.split(' '));
+  const names = pairs.map((pair) => pair.split('=')[0]!);
+  const ofNode = ['NODE_ENV', 'UV_THREADPOOL_SIZE'];
+  expect(names.filter((name) => !ofNode.includes(name) && !(name in settings.shape))).toEqual([]);
+  const [, threads] = /UV_THREADPOOL_SIZE \?\?= '(\d+)'/.exec(await text('../scripts/start.mjs'))!;
+  expect(pairs, 'the image has the threads that npm start gives').toContain(`UV_THREADPOOL_SIZE=${threads}`);
 });
 
 test('the image runs as an ordinary user, what npm start would run', async () => {

@@ -19,7 +19,7 @@ const CEILING: Cost = { memory: 262_144, time: 10, lanes: 4 };
 
 const ARGON2ID = 2;
 const PHC = /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,2})\$[A-Za-z0-9+/]{22,86}\$[A-Za-z0-9+/]{43,86}$/;
-/** Two of libuv's four threads, 128 MiB; beyond 64 waiting, the last would wait longer than a second and a half. */
+/** Two of libuv's threads, of which uploads need the others, and 128 MiB; beyond 64 waiting, the last would wait longer than a second and a half. */
 const AT_ONCE = 2;
 const MOST_WAITING = 64;
 

@@ -73,7 +73,9 @@ export const settings = z.object({
   TESSERA_MAX_CONNECTIONS: kind
     .wholeNumber(1, 100_000)
     .prefault('1024')
-    .describe('Client connections held at once; beyond them new ones are refused.'),
+    .describe(
+      'Client connections that are read at once. Further ones are accepted and wait unread until one of them ends.',
+    ),
   TESSERA_STALL_SECONDS: kind
     .wholeNumber(1, 86_400)
     .prefault('60')
@@ -101,7 +103,7 @@ export const settings = z.object({
   TESSERA_METRICS_TOKEN: kind
     .secret(16)
     .optional()
-    .describe('The bearer token that may read the metrics. Without it nobody may.'),
+    .describe('A bearer token that may read the metrics, for a scraper. Admins may with their own.'),
   TESSERA_LOG_LEVEL: z
     .enum(['error', 'warn', 'log', 'debug', 'verbose'], { error: 'must be error, warn, log, debug or verbose' })
     .prefault('log')

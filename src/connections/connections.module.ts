@@ -18,7 +18,7 @@ import { Spreads } from './spreads.js';
 /**
  * Clouds and vaults being connected, tested and kept open, the room on them, and how an account's
  * new chunks are spread over them. Hands out providers that keep opaque blobs; knows nothing of
- * files, and of keys only the one that seals a marker.
+ * files, and of keys only those that seal a marker and open credentials.
  */
 @Module({
   imports: [AuditModule, GatewaysModule, KeysModule],
