@@ -5,6 +5,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { oneAtATime } from './one-at-a-time.mjs';
+import { runningGateways } from './running.mjs';
 
 const OLDEST_NODE = 24;
 
@@ -24,11 +25,26 @@ function isInstalled() {
   return existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted;
 }
 
+/**
+ * `npm ci` takes node_modules away before it fills it anew, and any other install changes files in place: both would pull
+ * Node, Postgres and modules out from under a gateway that runs. So while one does, nothing is installed.
+ */
 function install() {
+  const running = existsSync(modules) ? runningGateways() : [];
+  if (running.length > 0) {
+    giveUp(
+      `package-lock.json has changed, and a gateway of this checkout still runs with what was installed before (process ${running.join(', ')}). Stop it first; then run this command again.`,
+    );
+  }
   console.log('Installing what Tessera needs …');
   rmSync(stamp, { force: true });
   const result = runNpm(['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error']);
-  if (result.status !== 0) giveUp('npm ci did not succeed; what it printed above says why.');
+  if (result.error) giveUp(`npm could not be started (${result.error.code}).`);
+  if (result.status !== 0) {
+    giveUp(
+      'npm ci did not succeed; what it printed above says why. node_modules is not whole now: nothing runs until this command, run again, succeeds.',
+    );
+  }
   checkNode();
   writeFileSync(stamp, wanted);
 }

@@ -3,7 +3,9 @@ import { mkdirSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { buildIfStale } from './build.mjs';
+import { markRunning } from './running.mjs';
 
+markRunning();
 buildIfStale();
 // Flushing files to disk waits in libuv's threads; four of them serve too few uploads at once.
 process.env.UV_THREADPOOL_SIZE ??= '16';
