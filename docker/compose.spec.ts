@@ -54,7 +54,9 @@ test('the image runs as an ordinary user, what npm start would run', async () =>
   const file = await text('Dockerfile');
   const last = file.slice(file.lastIndexOf('\nFROM '));
   expect(last).toMatch(/^USER node$/m);
-  expect(last).toMatch(/^CMD \["node", "dist\/src\/main\.js"\]$/m);
+  const { scripts } = JSON.parse(await text('../package.json')) as { scripts: { start: string } };
+  const flags = scripts.start.split(' ').filter((word) => word.startsWith('--'));
+  expect(last).toContain(`CMD ${JSON.stringify(['node', ...flags, 'dist/src/main.js']).replaceAll(',', ', ')}`);
   expect(last).toContain('/api/health/ready');
 });
 

@@ -1,16 +1,21 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort, plainEnvironment, start, untilAnswered } from '../processes.mjs';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const ACCOUNT = { email: 'bench@example.org', password: 'as good as any, for once' };
 
+async function startFlags() {
+  const { scripts } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
+  return scripts.start.split(' ').filter((word) => word.startsWith('--'));
+}
+
 /** The gateway as `npm start` runs it, with its embedded database and its first vault in one folder. */
 export async function startGateway(place) {
   const folder = join(place, 'gateway');
   await mkdir(folder, { recursive: true });
   const port = await freePort();
-  const gateway = start(process.execPath, [join(ROOT, 'scripts', 'start.mjs')], {
+  const gateway = start(process.execPath, [...(await startFlags()), join(ROOT, 'scripts', 'start.mjs')], {
     cwd: ROOT,
     env: plainEnvironment(gatewaySettings(folder, port)),
   });
