@@ -114,6 +114,9 @@ export const UserChange = z.strictObject({
   roles: Roles.optional(),
   quotaBytes: ByteCount.nullable().optional(),
   disabled: z.boolean().optional(),
-  resetPassword: z.literal(true).optional().describe('Makes a one-time link that sets the password. Only while nobody has signed in to the account yet.'),
+  resetPassword: z
+    .literal(true)
+    .optional()
+    .describe('Makes a one-time link that sets the password. Only while nobody has signed in to the account yet.'),
 });
 export type UserChange = z.infer<typeof UserChange>;
