@@ -1,0 +1,1 @@
+export { webdav } from './description.js';
