@@ -8,7 +8,7 @@ import { Fault } from '#contracts';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/index.js';
 import { GatewayLogger } from './gateway-logger.js';
-import { WaitingLine } from './http/index.js';
+import { GatewayAdapter, WaitingLine } from './http/index.js';
 
 /** Connections that may wait for the next accept. The kernel has its own bound below it. */
 const BACKLOG = 4096;
@@ -33,7 +33,7 @@ export interface Gateway {
 
 /** Builds every room, brings the database up to date, and listens. */
 export async function startGateway(config: Config): Promise<Gateway> {
-  const app = await NestFactory.create<NestExpressApplication>(AppModule.with(config), {
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.with(config), new GatewayAdapter(), {
     bodyParser: false,
     abortOnError: false,
     logger: new GatewayLogger(config.logLevel),
