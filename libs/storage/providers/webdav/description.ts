@@ -1,5 +1,5 @@
 import type { ProviderDescription, Settings } from '../description.js';
-import { openWebdav, webdavTraits } from './webdav-provider.js';
+import { webdavTraits } from './traits.js';
 
 export const webdav: ProviderDescription = {
   id: 'webdav',
@@ -46,6 +46,8 @@ export const webdav: ProviderDescription = {
   traits: webdavTraits,
   limits: { concurrency: 4, requestsPerSecond: null },
   open: async ({ settings, folder, instance, outbound }) => {
+    // Loaded when somebody has such a connection: the package takes its time.
+    const { openWebdav } = await import('./webdav-provider.js');
     const login = { username: settings['username'] ?? '', password: settings['password'] ?? '' };
     return openWebdav({ url: settings['url'] ?? '', login, folder, instance, outbound });
   },

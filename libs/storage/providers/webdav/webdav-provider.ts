@@ -32,18 +32,7 @@ import { Listing } from './list-page.js';
 import { nameOf } from './multistatus.js';
 import { Placing } from './placing.js';
 import { findServer, type Server } from './server.js';
-
-export const webdavTraits: Traits = {
-  // What common proxies let pass in one request.
-  largestBlob: 100_000_000,
-  checksum: null,
-  // Servers look first and write then: two writers at once may both win.
-  createOnly: false,
-  spaceKnown: false,
-  ranges: true,
-  // A proxy may hold a whole upload back, and hand it on much later.
-  longestUploadSessionMs: 3_600_000,
-};
+import { webdavTraits } from './traits.js';
 
 const usualPiece = 256 * 1024;
 const longestMarker = 64 * 1024;
