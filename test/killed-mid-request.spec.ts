@@ -9,7 +9,7 @@ import { killRoundAt, leaveWork, recordRound } from './crash/upkeep-round.js';
 const ALL = process.env['TESSERA_SEARCH'] === 'all';
 const REPORT = process.env['TESSERA_SEARCH_REPORT'];
 const TIMEOUT = ALL ? 3_600_000 : 120_000;
-const SAMPLE = { long: 4, short: 3 };
+const SAMPLE = { long: 3, short: 2 };
 
 let stage: Stage;
 const verdicts: Record<string, Verdict[]> = {};

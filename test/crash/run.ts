@@ -23,6 +23,8 @@ export async function setStage(): Promise<Stage> {
   return { site, prepared: prepared!, before: before! };
 }
 
+const LAST = 'answer, after (1)';
+
 /** Runs a scenario once, undisturbed, and returns the boundaries that it passed. */
 export async function record(stage: Stage, scenario: Scenario): Promise<string[]> {
   const site = await copySite(stage.site);
@@ -33,9 +35,12 @@ export async function record(stage: Stage, scenario: Scenario): Promise<string[]
     const file = join(site.dataFolder, 'boundaries');
     const answer = await scenario.run(client, { 'x-crash-record': file }, stage.prepared);
     if (answer.status >= 300) throw new Error(`${scenario.name} was answered ${answer.status}: ${answer.body}`);
+    const boundaries = async () => (await readFile(file, 'utf8')).trim().split('\n');
+    // The client has the last byte before the gateway knows that it is sent.
+    while (!(await boundaries()).includes(LAST)) await gateway.ready();
     gateway.child.kill('SIGKILL');
     await gateway.ended();
-    return (await readFile(file, 'utf8')).trim().split('\n');
+    return await boundaries();
   } finally {
     await site.remove();
   }
@@ -49,17 +54,30 @@ export interface Verdict {
 }
 
 /** Chunks are on their way side by side: the odd boundary is not met in each run. */
-export const MOST_TRIES = 3;
+const MOST_TRIES = 3;
 
-export async function killAt(stage: Stage, scenario: Scenario, boundary: string): Promise<Verdict> {
+export function killAt(stage: Stage, scenario: Scenario, boundary: string): Promise<Verdict> {
+  return onCopies(stage, boundary, async (site) => {
+    const { died, acknowledged } = await runAndDie(stage, site, scenario, boundary);
+    if (!died) return null;
+    const { done, complaints: found } = await lookAfter(stage, site, scenario, acknowledged);
+    return { outcome: acknowledged ? 'acknowledged' : done ? 'done, unsaid' : 'not done', complaints: found };
+  });
+}
+
+/** Tries on fresh copies until the boundary was met. What throws is a complaint like any other. */
+export async function onCopies(
+  stage: Stage,
+  boundary: string,
+  kill: (site: Site) => Promise<Omit<Verdict, 'boundary'> | null>,
+): Promise<Verdict> {
   for (let attempt = 0; attempt < MOST_TRIES; attempt += 1) {
     const site = await copySite(stage.site);
     try {
-      const { died, acknowledged } = await runAndDie(stage, site, scenario, boundary);
-      if (!died) continue;
-      const { done, complaints: found } = await lookAfter(stage, site, scenario, acknowledged);
-      const outcome = acknowledged ? 'acknowledged' : done ? 'done, unsaid' : 'not done';
-      return { boundary, outcome, complaints: found };
+      const verdict = await kill(site);
+      if (verdict !== null) return { boundary, ...verdict };
+    } catch (error) {
+      return { boundary, outcome: 'not done', complaints: [(error as Error).message] };
     } finally {
       await site.remove();
     }

@@ -5,7 +5,7 @@ import { Sweep } from '../../src/upkeep/index.js';
 import { Client } from '../support/client.js';
 import { inside } from '../support/inside.js';
 import { complaints, timePasses } from './aftermath.js';
-import { lastBackendsGone, MOST_TRIES, runAndDie, type Stage, type Verdict } from './run.js';
+import { lastBackendsGone, onCopies, runAndDie, type Stage, type Verdict } from './run.js';
 import { SCENARIOS } from './scenarios.js';
 import { CHUNK, copySite, query, type Site, spawnWithRecorder, startHere } from './site.js';
 import { difference, readTree } from './tree.js';
@@ -51,22 +51,16 @@ export async function recordRound(stage: Stage): Promise<string[]> {
   }
 }
 
-export async function killRoundAt(stage: Stage, boundary: string): Promise<Verdict> {
-  for (let attempt = 0; attempt < MOST_TRIES; attempt += 1) {
-    const site = await copySite(stage.site);
-    try {
-      const gateway = await spawnWithRecorder(site, { CRASH_UPKEEP_AT: boundary });
-      const impatience = setTimeout(() => gateway.child.kill('SIGTERM'), 20_000);
-      const died = (await gateway.ended()) === 'SIGKILL';
-      clearTimeout(impatience);
-      if (!died) continue;
-      await lastBackendsGone(site);
-      return { boundary, outcome: 'not done', complaints: await lookAfterRound(stage, site) };
-    } finally {
-      await site.remove();
-    }
-  }
-  return { boundary, outcome: 'not reached', complaints: [] };
+export function killRoundAt(stage: Stage, boundary: string): Promise<Verdict> {
+  return onCopies(stage, boundary, async (site) => {
+    const gateway = await spawnWithRecorder(site, { CRASH_UPKEEP_AT: boundary });
+    const impatience = setTimeout(() => gateway.child.kill('SIGTERM'), 20_000);
+    const died = (await gateway.ended()) === 'SIGKILL';
+    clearTimeout(impatience);
+    if (!died) return null;
+    await lastBackendsGone(site);
+    return { outcome: 'not done', complaints: await lookAfterRound(stage, site) };
+  });
 }
 
 async function lookAfterRound(stage: Stage, site: Site): Promise<string[]> {
