@@ -15,12 +15,11 @@ import {
 import { AuditRecord } from '../audit/index.js';
 import { Config } from '../config/index.js';
 import { Database, violates } from '../database/index.js';
-import { GatewayLease } from '../gateways/index.js';
 import { Credentials, splitSecrets } from './credentials.js';
-import { openProvider } from './connection-pool.js';
 import { insertConnection, noteMarked, type ConnectionRow, type NewConnection } from './connections.store.js';
 import { AdminsOnly, AlreadyConnected, ConnectionTestFailed, PlaceReserved, ProviderUnknown } from './errors.js';
 import { Markers } from './marker.js';
+import { type OpenablePlace, ProviderOpener } from './provider-opener.js';
 
 export interface ConnectRequest {
   readonly provider: string;
@@ -34,7 +33,7 @@ export interface ConnectRequest {
 /** What is kept of a place, and what opens it: only the one has its secrets sealed. */
 interface Place {
   readonly kept: NewConnection;
-  readonly opened: { readonly provider: string; readonly folder: string; readonly settings: Settings };
+  readonly opened: OpenablePlace;
 }
 
 export interface Connector {
@@ -48,7 +47,7 @@ export class Connect {
   constructor(
     private readonly database: Database,
     @Inject(Config) private readonly config: Config,
-    private readonly lease: GatewayLease,
+    private readonly opener: ProviderOpener,
     private readonly markers: Markers,
     private readonly audit: AuditRecord,
     private readonly credentials: Credentials,
@@ -104,7 +103,7 @@ export class Connect {
 
   private async try({ opened }: Place): Promise<ProbeResult> {
     try {
-      const provider = await openProvider(opened, this.lease.id);
+      const provider = await this.opener.open(opened);
       return await probe(provider).finally(() => provider.close());
     } catch (error) {
       if (!(error instanceof ConnectionAway || error instanceof SettingRefused)) throw error;
@@ -120,7 +119,7 @@ export class Connect {
 
   /** The marker is written last before the row: a folder without a row is empty, a row without a marker cannot be. */
   private async keep(by: Connector, { kept: place, opened }: Place): Promise<ConnectionRow> {
-    const provider = await openProvider(opened, this.lease.id);
+    const provider = await this.opener.open(opened);
     try {
       await this.markers.write(place.id, provider, 0);
       return await this.database.tx(async (sql) => {

@@ -1,12 +1,13 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { findProvider, keepsTemporaries, metered, retrying, type Settings, type StorageProvider } from '#storage';
+import { keepsTemporaries, metered, retrying, type StorageProvider } from '#storage';
 import { Database } from '../database/index.js';
 import { aliveGateways, GatewayLease } from '../gateways/index.js';
 import { ConnectionHealth } from './connection-health.js';
-import { connectionById, type ConnectionRow } from './connections.store.js';
+import { connectionById } from './connections.store.js';
 import { Credentials } from './credentials.js';
-import { ConnectionUnknown, ProviderUnknown } from './errors.js';
+import { ConnectionUnknown } from './errors.js';
 import { Markers } from './marker.js';
+import { ProviderOpener } from './provider-opener.js';
 
 /** The open connections of this gateway: each provider once, its marker checked, behaviour wrapped around it here and nowhere else. */
 @Injectable()
@@ -20,8 +21,9 @@ export class ConnectionPool implements OnApplicationShutdown {
     private readonly database: Database,
     private readonly markers: Markers,
     private readonly health: ConnectionHealth,
-    private readonly lease: GatewayLease,
+    lease: GatewayLease,
     private readonly credentials: Credentials,
+    private readonly opener: ProviderOpener,
   ) {
     // What is half-written under the old name may be swept by others from now on.
     lease.onRebirth(() => void Promise.all([...this.opened.keys()].map((id) => this.close(id))));
@@ -66,7 +68,7 @@ export class ConnectionPool implements OnApplicationShutdown {
     const row = await connectionById(this.database, id);
     if (!row) throw new ConnectionUnknown();
     const settings = { ...row.settings, ...this.credentials.open(row) };
-    const provider = await openProvider({ ...row, settings }, this.lease.id);
+    const provider = await this.opener.open({ ...row, settings });
     try {
       await this.markers.check(row, provider);
     } catch (error) {
@@ -77,14 +79,4 @@ export class ConnectionPool implements OnApplicationShutdown {
     this.bare.set(id, provider);
     return metered(retrying(provider), this.health.meter(id));
   }
-}
-
-/** The bare provider of a connection, its marker unchecked: for tests before saving and for upkeep. */
-export function openProvider(
-  row: Pick<ConnectionRow, 'provider' | 'folder'> & { readonly settings: Settings },
-  instance: string,
-): Promise<StorageProvider> {
-  const description = findProvider(row.provider);
-  if (!description) throw new ProviderUnknown();
-  return description.open({ settings: row.settings, folder: row.folder, instance });
 }

@@ -11,6 +11,7 @@ import { DefaultStorageController } from './default-storage.controller.js';
 import { Credentials } from './credentials.js';
 import { FirstVault } from './first-vault.js';
 import { Markers } from './marker.js';
+import { ProviderOpener } from './provider-opener.js';
 import { ShowConnections } from './show-connections.js';
 import { SpaceLedger } from './space-ledger.js';
 import { Spreads } from './spreads.js';
@@ -31,6 +32,7 @@ import { Spreads } from './spreads.js';
     Credentials,
     FirstVault,
     Markers,
+    ProviderOpener,
     ShowConnections,
     SpaceLedger,
     Spreads,
