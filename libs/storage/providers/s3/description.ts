@@ -1,8 +1,8 @@
 import { Outbound } from '../../outbound/index.js';
 import type { ConnectField, ProviderDescription } from '../description.js';
 import { presets } from './presets.js';
-import { S3Store, s3Traits } from './s3-store.js';
 import { failureDomain, readTarget } from './target.js';
+import { s3Traits } from './traits.js';
 
 const fields: readonly ConnectField[] = [
   {
@@ -84,9 +84,11 @@ export const s3: ProviderDescription = {
   adminsOnly: false,
   traits: s3Traits,
   limits: { concurrency: 16, requestsPerSecond: null },
+  // The SDK is large: whoever connects no bucket never loads it.
   open: async ({ settings, folder, outbound: rules = { allowHosts: [] } }) => {
     const outbound = new Outbound(rules);
     const target = readTarget(settings, (address) => outbound.readAddress(address));
+    const { S3Store } = await import('./s3-store.js');
     return new S3Store({ target, folder, agents: outbound.agents, release: () => outbound.close() });
   },
   domainOf: async (settings) => failureDomain(readTarget(settings, (address) => new URL(address))),

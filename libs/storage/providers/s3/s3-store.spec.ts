@@ -23,6 +23,9 @@ import { s3 } from './index.js';
 import { S3Store } from './s3-store.js';
 import { readTarget } from './target.js';
 
+// Thousands of blobs, one after the other, on whatever machine this is.
+vi.setConfig({ testTimeout: 120_000 });
+
 const bytes = someBytes(300_000);
 const whole = { offset: 0, length: bytes.length };
 const cleanUps: (() => Promise<void>)[] = [];

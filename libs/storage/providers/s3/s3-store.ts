@@ -28,17 +28,7 @@ import { type Digests, digestsOf } from './digests.js';
 import type { CreateOnlyHeader, Preset } from './presets.js';
 import { NameTaken, NotUnderstood } from './s3-faults.js';
 import type { Target } from './target.js';
-
-export const s3Traits: Traits = {
-  // What one request may carry at the strictest of these stores (Backblaze: 5 GB, not GiB).
-  largestBlob: 5_000_000_000,
-  checksum: 'md5',
-  createOnly: false,
-  spaceKnown: false,
-  ranges: true,
-  // A signature lives 15 minutes; what a proxy holds back longer is refused.
-  longestUploadSessionMs: 15 * 60_000,
-};
+import { s3Traits } from './traits.js';
 
 const markerName = 'marker';
 /** Stays in our folder to ask the store with whether it heeds create-only puts. */
