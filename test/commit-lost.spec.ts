@@ -95,7 +95,7 @@ const CHANGES: readonly Change[] = [
     run: (folder) => client.move(`${folder}/file`, `${folder}/moved`),
     before: { file: digest(other) },
     result: { moved: digest(other) },
-    statement: 'update nodes set parent',
+    statement: 'update nodes as n set parent',
     certain: false,
   },
   {

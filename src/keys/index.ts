@@ -3,4 +3,4 @@ export { RotateRoot } from './rotate-root.js';
 export { KeysModule } from './keys.module.js';
 export { RootKeyring } from './root-keys.js';
 export { AccountKeyring, type AccountKeys, type ContentKeys, type NewContentKey } from './account-keyring.js';
-export { KeyDestroyed, RootEpochMissing, RootKeyUnusable } from './errors.js';
+export { KeyDestroyed, RootEpochMissing } from './errors.js';
