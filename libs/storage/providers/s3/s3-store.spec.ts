@@ -358,6 +358,7 @@ describe('A bucket that keeps old versions', () => {
   it('keeps none of a deleted blob, of the marker or of the question', async () => {
     const { store, double } = await setUp({ versioned: true, createOnly: 'ignored' });
     for (const marker of ['two', 'three']) await store.writeMarker(Buffer.from(marker));
+    expect([...double.objects.values()].map((versions) => versions.length)).toEqual([1]);
     const { name } = await stored(store);
     for (let round = 0; round < 3; round += 1) {
       await store.delete(name);
