@@ -9,6 +9,7 @@ does, so that it never outlives who started it.
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 
@@ -155,6 +156,7 @@ def main():
     serve(listening, cached)
     print(json.dumps({"port": listening.getsockname()[1], "folder": folder}), flush=True)
     eventlet.hubs.trampoline(sys.stdin.fileno(), read=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 main()
