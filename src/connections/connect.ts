@@ -3,12 +3,11 @@ import { realpath } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import {
-  ConnectionAway,
   findProvider,
   newFolderName,
   probe,
   readSettings,
-  SettingRefused,
+  StorageFault,
   type ProbeResult,
   type Settings,
 } from '#storage';
@@ -106,7 +105,7 @@ export class Connect {
       const provider = await this.opener.open(opened);
       return await probe(provider).finally(() => provider.close());
     } catch (error) {
-      if (!(error instanceof ConnectionAway || error instanceof SettingRefused)) throw error;
+      if (!(error instanceof StorageFault)) throw error;
       return {
         ok: false,
         steps: [],

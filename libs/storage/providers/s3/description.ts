@@ -1,7 +1,7 @@
 import { Outbound } from '../../outbound/index.js';
 import type { ConnectField, ProviderDescription } from '../description.js';
 import { presets } from './presets.js';
-import { failureDomain, readTarget } from './target.js';
+import { failureDomain, readTarget, samePlace } from './target.js';
 import { s3Traits } from './traits.js';
 
 const fields: readonly ConnectField[] = [
@@ -91,5 +91,6 @@ export const s3: ProviderDescription = {
     const { S3Store } = await import('./s3-store.js');
     return new S3Store({ target, folder, agents: outbound.agents, release: () => outbound.close() });
   },
+  identityOf: (settings) => samePlace(readTarget(settings, (address) => new URL(address))),
   domainOf: async (settings) => failureDomain(readTarget(settings, (address) => new URL(address))),
 };
