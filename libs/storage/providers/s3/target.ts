@@ -35,12 +35,12 @@ export function readTarget(settings: Settings, admit: (address: string) => URL):
   };
 }
 
-/** One vendor and one key are lost together in all regions; of other stores, each host stands for itself. */
 /** Two ways to one bucket are one place, whoever's key opens it; our folders in two prefixes do not meet. */
 export function samePlace({ endpoint, bucket, prefix }: Target): string {
   return `${new URL(endpoint).host}/${bucket}/${prefix}`;
 }
 
+/** One vendor and one key are lost together in all regions; of other stores, each host stands for itself. */
 export function failureDomain({ preset, endpoint, accessKeyId }: Target): string {
   const { hostname, host } = new URL(endpoint);
   return `s3:${preset.hosts?.test(hostname) ? preset.id : host}/${accessKeyId}`;
