@@ -1,5 +1,5 @@
 import { Fault } from '#contracts';
-import type { ProbeResult } from '#storage';
+import { type ProbeResult, StorageFault } from '#storage';
 
 export class ConnectionUnknown extends Fault {
   constructor() {
@@ -59,4 +59,9 @@ export class StorageAway extends Fault {
   constructor() {
     super('No connection can take this at the moment.');
   }
+}
+
+/** Whether a connection failed at what it is for: then another one may do. What fails in the database fails everywhere. */
+export function isOfConnection(error: unknown): error is Fault {
+  return error instanceof StorageFault || error instanceof MarkerAlarm || error instanceof ConnectionUnknown;
 }

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { paddedLength, sealedLength } from '#crypto';
 import { Config } from '../config/index.js';
-import { SpaceLedger, Spreads, StorageFull } from '../connections/index.js';
+import { isOfConnection, SpaceLedger, Spreads, StorageAway, StorageFull } from '../connections/index.js';
 import { Quota, type QuotaReservation, type Spread } from '../contents/index.js';
 
 /** Whether an upload fits, before its first byte: its quota is set aside, its room looked for. */
@@ -32,10 +32,21 @@ export class RoomForUpload {
     }
   }
 
+  /** What cannot be asked has no room for now; only where all could be asked is too little room a final answer. */
   private async ask(connections: readonly { id: string }[], length: number): Promise<void> {
-    const free = await Promise.all(connections.map(({ id }) => this.space.free(id).catch(() => 0)));
-    // A place that does not tell its room may have any.
-    if (free.reduce<number>((sum, bytes) => sum + (bytes ?? Infinity), 0) < length) throw new StorageFull();
+    let away = false;
+    const ask = async ({ id }: { id: string }): Promise<number> => {
+      try {
+        // A place that does not tell its room may have any.
+        return (await this.space.free(id)) ?? Infinity;
+      } catch (error) {
+        if (!isOfConnection(error)) throw error;
+        away = true;
+        return 0;
+      }
+    };
+    const free = await Promise.all(connections.map(ask));
+    if (free.reduce((sum, bytes) => sum + bytes, 0) < length) throw away ? new StorageAway() : new StorageFull();
   }
 }
 

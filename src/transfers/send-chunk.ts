@@ -5,6 +5,7 @@ import { chooseConnections, type Candidate } from '#dispersal';
 import { ConnectionFull, newBlobName, type BlobName } from '#storage';
 import {
   ConnectionHealth,
+  isOfConnection,
   ConnectionPool,
   SpaceLedger,
   Spreads,
@@ -80,7 +81,7 @@ export class SendChunk {
   }
 
   private note(connection: string, error: unknown): void {
-    if (!(error instanceof Fault)) throw error;
+    if (!isOfConnection(error)) throw error;
     this.health.failed(connection, error);
     if (error instanceof ConnectionFull) this.space.forget(connection);
     this.log.warn(`Connection ${connection} did not take a chunk (${error.name}); another one is tried.`);
