@@ -24,6 +24,15 @@ const expectUnavailable = (answer: Pick<Received, 'status' | 'headers'>) => {
   expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
 };
 
+/** Some of a database's processes end by themselves while others are being killed. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
 /** A body that stops half-way until it is let go. */
 function gatedBody(bytes: Buffer): { body(): AsyncGenerator<Buffer>; atHalf: Promise<void>; letGo(): void } {
   const half = Promise.withResolvers<void>();
@@ -235,7 +244,7 @@ describe('a gateway with its own database, in the midst of uploads', () => {
       async (gateway) => {
         const processes = await databaseProcesses();
         gateway.child.kill('SIGKILL');
-        for (const pid of processes) process.kill(pid, 'SIGKILL');
+        for (const pid of processes) killIfThere(pid);
       },
     ],
   ];
