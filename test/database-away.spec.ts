@@ -13,6 +13,7 @@ import { type GatewayProcess, spawnGateway, type TestGateway } from './support/g
 import { blobsOnDisk, vaultOf } from './support/inside.js';
 import { call, signIn } from './support/people.js';
 import { type PostgresProxy, startPostgresProxy } from './support/postgres-proxy.js';
+import { killIfThere } from './support/kill-if-there.js';
 
 // Postgres is started, ended and recovered several times in each of them.
 vi.setConfig({ testTimeout: 120_000 });
@@ -23,15 +24,6 @@ const expectUnavailable = (answer: Pick<Received, 'status' | 'headers'>) => {
   expect(answer.status).toBe(503);
   expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
 };
-
-/** Some of a database's processes end by themselves while others are being killed. */
-function killIfThere(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
 
 /** A body that stops half-way until it is let go. */
 function gatedBody(bytes: Buffer): { body(): AsyncGenerator<Buffer>; atHalf: Promise<void>; letGo(): void } {

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { clusterName } from '../src/database/embedded/cluster.js';
 import { processesNamed } from '../src/database/embedded/left-behind.js';
 import { freePort, type GatewayOptions, type GatewayProcess, spawnGateway } from './support/gateway.js';
+import { killIfThere } from './support/kill-if-there.js';
 
 let dataFolder: string;
 const spawned: GatewayProcess[] = [];
@@ -58,7 +59,7 @@ const KILLS: [string, (gateway: GatewayProcess) => Promise<void>][] = [
     'the gateway, and then every process of the database',
     async (gateway) => {
       gateway.child.kill('SIGKILL');
-      for (const pid of await databaseProcesses()) process.kill(pid, 'SIGKILL');
+      for (const pid of await databaseProcesses()) killIfThere(pid);
     },
   ],
 ];
