@@ -7,13 +7,17 @@ export interface QuotaState {
   granted: number;
 }
 
-/** Locks the account's usage row, making it at the first use, and answers what is spoken for. */
+/**
+ * Locks the account's usage row, making it at the first use, and answers what is spoken for. Two
+ * statements: one that waited for the lock would count the slabs as they were when it began to wait.
+ */
 export async function lockUsage(sql: Sql, account: string): Promise<QuotaState> {
   await sql.query('insert into quota_usage (account) values ($1) on conflict do nothing', [account]);
+  await sql.query('select 1 from quota_usage where account = $1 for update', [account]);
   const rows = await sql.query<QuotaState>(
     `select a.quota_bytes as quota, u.settled,
        coalesce((select sum(granted) from quota_slabs s where s.account = u.account), 0)::bigint as granted
-     from quota_usage u join accounts a on a.id = u.account where u.account = $1 for update of u`,
+     from quota_usage u join accounts a on a.id = u.account where u.account = $1`,
     [account],
   );
   return rows[0] as QuotaState;
