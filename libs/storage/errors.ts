@@ -68,6 +68,13 @@ export class AccessRefused extends StorageFault {
   }
 }
 
+/** The vendor gives no token any more: the consent was withdrawn, or has lapsed. Passes only when somebody connects anew. */
+export class ConsentWithdrawn extends AccessRefused {
+  constructor(options?: ErrorOptions) {
+    super('The consent to use this account was withdrawn or has lapsed. Please connect it again.', options);
+  }
+}
+
 /** Where somebody wants us to go, we do not go. Never says what would have answered there. */
 export class AddressRefused extends AccessRefused {
   constructor(
@@ -86,6 +93,13 @@ export class SentElsewhere extends AccessRefused {
   ) {
     const instead = address === undefined ? '' : ` If you trust it, use this address instead: ${address}`;
     super(`The server sends us to another address, and we do not follow.${instead}`, options);
+  }
+}
+
+/** A folder that somebody wants to look into is not there, or not for us to see. */
+export class FolderMissing extends StorageFault {
+  constructor(options?: ErrorOptions) {
+    super('There is no such folder.', options);
   }
 }
 

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { Fault } from '#contracts';
-import { newBlobName } from './blob-name.js';
 import { type Clock, systemClock } from './clock.js';
 import {
   AccessRefused,
@@ -65,10 +64,11 @@ export async function probe(
       steps.push({ step, ms: clock.now() - began });
     }
   };
-  const name = newBlobName();
+  let name: BlobName | undefined;
   let guest = false;
   try {
     guest = await timed('prepare', () => prepare(provider, signal));
+    name = await provider.nameBlob({ signal });
     await tryBlob(provider, name, timed, signal);
     if (guest) await timed('tidy', () => provider.removeFolder({ signal }));
     return { ok: true, steps };
@@ -108,9 +108,9 @@ async function tryBlob(
 }
 
 /** What a failed trial may have left goes as far as the place allows it. */
-async function leave(provider: StorageProvider, name: BlobName, guest: boolean): Promise<void> {
+async function leave(provider: StorageProvider, name: BlobName | undefined, guest: boolean): Promise<void> {
   try {
-    await provider.delete(name);
+    if (name) await provider.delete(name);
     if (guest) await provider.removeFolder();
   } catch {
     // The trial has failed already, and for a better reason.

@@ -13,6 +13,12 @@ export interface StorageProvider {
   readonly traits: Traits;
 
   /**
+   * A name for a blob to come, never given before. Most providers take any random one; where the provider must have
+   * chosen it for a repeated put to be harmless, this asks. Nothing is stored, and a name that stays unused costs nothing.
+   */
+  nameBlob(options?: CallOptions): Promise<BlobName>;
+
+  /**
    * Stores a new blob. When it returns, the bytes are durable at the provider under `name`, whole,
    * and the proof says how that is known. Repeating a put with the same name and the same bytes is
    * harmless. A put that throws may have left nothing, or the whole blob, or (never visible under
@@ -62,7 +68,10 @@ export interface StorageProvider {
   close(): Promise<void>;
 }
 
-/** 26 characters of lower-case base32 (130 random bits): the same alphabet serves every provider, case-blind ones too. */
+/**
+ * What `nameBlob` gave: 26 characters of lower-case base32 (130 random bits), which serve every provider, case-blind
+ * ones too; or, where a provider hands out its own, 16 to 64 letters, digits, hyphens and underscores.
+ */
 export type BlobName = string & { readonly __blobName: unique symbol };
 
 /**

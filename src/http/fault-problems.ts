@@ -66,6 +66,7 @@ export const faultProblems: readonly Row[] = [
   row(storage.BlobTruncated, 'content-damaged'),
   row(storage.BlobMismatch, 'content-damaged'),
   row(storage.FolderInUse, 'conflict'),
+  row(storage.FolderMissing, 'not-found'),
   row(storage.ConnectionFull, 'storage-full'),
   row(storage.Throttled, 'unavailable'),
   row(storage.ConnectionAway, 'unavailable'),

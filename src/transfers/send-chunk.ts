@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { Fault } from '#contracts';
 import { chooseConnections, type Candidate } from '#dispersal';
-import { ConnectionFull, newBlobName, type BlobName } from '#storage';
+import { ConnectionFull, type BlobName } from '#storage';
 import {
   ConnectionHealth,
   isOfConnection,
@@ -99,13 +99,23 @@ export class SendChunk {
       if (!drawn) throw whyNone(candidates, failure);
       try {
         const space = await this.space.reserve(drawn.id, length);
-        if (space) return { connection: drawn.id, blob: randomUUIDv7(), name: newBlobName(), space };
+        if (space) return { connection: drawn.id, blob: randomUUIDv7(), name: await this.name(drawn.id, space), space };
         failure = new ConnectionFull();
       } catch (error) {
         this.note(drawn.id, error);
         failure = error;
       }
       tried.add(drawn.id);
+    }
+  }
+
+  private async name(connection: string, space: SpaceReservation): Promise<BlobName> {
+    try {
+      const provider = await this.pool.provider(connection);
+      return await provider.nameBlob();
+    } catch (error) {
+      space.done(false);
+      throw error;
     }
   }
 

@@ -1,6 +1,8 @@
 import { SettingRefused } from '../errors.js';
+import type { AccessTokens, OAuthRules } from '../oauth/rules.js';
 import type { OutboundRules } from '../outbound/index.js';
 import type { StorageProvider, Traits } from '../provider.js';
+import type { RequestGate } from '../request-gate.js';
 
 /** All that the rest of Tessera, the connect form included, has to know about a kind of storage. */
 export interface ProviderDescription {
@@ -17,12 +19,22 @@ export interface ProviderDescription {
   /** It reaches into the gateway's own machine, so only an admin may connect it. */
   readonly adminsOnly: boolean;
   readonly traits: Traits;
-  readonly limits: { readonly concurrency: number; readonly requestsPerSecond: number | null };
+  readonly limits: ProviderLimits;
+  /** How it is asked for consent; there where `connect` is `consent`. */
+  readonly oauth?: OAuthRules;
   open(place: OpenPlace): Promise<StorageProvider>;
   /** Where two connections give the same answer, they are one place. Without it, those that fail together are. */
   identityOf?(settings: Settings): string;
   /** Where two connections give the same answer, they fail together. */
   domainOf(settings: Settings): Promise<string>;
+}
+
+/** What a connection of this kind may be asked to do; the owner may set less. */
+export interface ProviderLimits {
+  readonly concurrency: number;
+  readonly requestsPerSecond: number | null;
+  /** What the provider lets one account upload in a day, where it says so. */
+  readonly uploadBytesPerDay?: number | null;
 }
 
 export interface ConnectField {
@@ -46,6 +58,12 @@ export interface OpenPlace {
   readonly instance: string;
   /** What the operator allows to addresses that somebody typed. Without it: the open internet and nothing else. */
   readonly outbound?: OutboundRules;
+  /** Where the provider asks for consent: the tokens that came of it. */
+  readonly tokens?: AccessTokens;
+  /** One origin that stands in for all hosts of this provider, paths unchanged. */
+  readonly origin?: string | null;
+  /** What stands before each request over the network. Without it nothing does. */
+  readonly gate?: RequestGate;
 }
 
 const longestSetting = 4096;

@@ -78,6 +78,7 @@ export function faultyProvider(
       lines = another;
     },
     traits: provider.traits,
+    nameBlob: (options) => call('nameBlob', options, () => provider.nameBlob(options)),
     put: (name, body, options) =>
       call(
         'put',

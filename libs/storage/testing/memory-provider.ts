@@ -1,4 +1,4 @@
-import { requireBlobName } from '../blob-name.js';
+import { newBlobName, requireBlobName } from '../blob-name.js';
 import { requireRange } from '../byte-range.js';
 import {
   BlobMismatch,
@@ -45,6 +45,11 @@ export class MemoryProvider implements StorageProvider {
   private marker: Buffer | null = null;
 
   constructor(readonly capacity = Number.MAX_SAFE_INTEGER) {}
+
+  async nameBlob({ signal }: CallOptions = {}): Promise<BlobName> {
+    signal?.throwIfAborted();
+    return newBlobName();
+  }
 
   async put(name: BlobName, body: BlobBody, { signal }: CallOptions = {}): Promise<PutProof> {
     this.requirePlace(signal, name);

@@ -35,6 +35,8 @@ export function metered(provider: StorageProvider, meter: Meter, clock: Clock = 
   };
   return {
     traits: provider.traits,
+    // Most names are drawn here and say nothing about the provider.
+    nameBlob: (call) => provider.nameBlob(call),
     put: (name, body, call) =>
       measure(
         'put',

@@ -42,6 +42,7 @@ export function retrying(provider: StorageProvider, options: RetryOptions = {}):
   };
   return {
     traits: provider.traits,
+    nameBlob: (call) => again(call?.signal, () => provider.nameBlob(call)),
     put: (name, body, call) => again(call?.signal, () => provider.put(name, body, call)),
     get: (name, range, call) => getAgain(provider, new Patience(options), name, range, call),
     stat: (name, call) => again(call?.signal, () => provider.stat(name, call)),

@@ -1,5 +1,6 @@
 import { isAbsolute, join } from 'node:path';
 import { requireRange } from '../../byte-range.js';
+import { newBlobName } from '../../blob-name.js';
 import { BlobMismatch, BlobMissing, BlobTruncated, ConnectionAway, FolderInUse, SettingRefused } from '../../errors.js';
 import { isFolderName } from '../../folder-name.js';
 import type {
@@ -84,6 +85,11 @@ export class LocalVault implements StorageProvider {
     this.stage = this.layout.stagingOf(place.instance);
     this.flushed = new FolderSync(disk);
     this.folders = new Folders(disk, this.flushed);
+  }
+
+  async nameBlob({ signal }: CallOptions = {}): Promise<BlobName> {
+    signal?.throwIfAborted();
+    return newBlobName();
   }
 
   async put(name: BlobName, body: BlobBody, { signal }: CallOptions = {}): Promise<PutProof> {

@@ -1,4 +1,4 @@
-import { isBlobName, requireBlobName } from '../../blob-name.js';
+import { isBlobName, newBlobName, requireBlobName } from '../../blob-name.js';
 import { requireRange } from '../../byte-range.js';
 import { type Clock, systemClock } from '../../clock.js';
 import { AccessRefused, BlobMismatch, BlobMissing, BlobTruncated, ConnectionAway, FolderInUse } from '../../errors.js';
@@ -73,6 +73,11 @@ export class S3Store implements StorageProvider {
     this.folder = `${place.target.prefix}${place.folder}/`;
     this.bucket = new Bucket(place.target, place.agents, place.limits);
     this.clock = place.clock ?? systemClock;
+  }
+
+  async nameBlob({ signal }: CallOptions = {}): Promise<BlobName> {
+    signal?.throwIfAborted();
+    return newBlobName();
   }
 
   async put(name: BlobName, body: BlobBody, { signal }: CallOptions = {}): Promise<PutProof> {

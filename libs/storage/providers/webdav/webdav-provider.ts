@@ -1,4 +1,4 @@
-import { requireBlobName } from '../../blob-name.js';
+import { newBlobName, requireBlobName } from '../../blob-name.js';
 import { requireRange } from '../../byte-range.js';
 import {
   AddressRefused,
@@ -97,6 +97,11 @@ export class WebdavProvider implements StorageProvider, KeepsTemporaries {
 
   get traits(): Traits {
     return this.known;
+  }
+
+  async nameBlob({ signal }: CallOptions = {}): Promise<BlobName> {
+    signal?.throwIfAborted();
+    return newBlobName();
   }
 
   async put(name: BlobName, body: BlobBody, { signal }: CallOptions = {}): Promise<PutProof> {

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { newBlobName } from '../../blob-name.js';
 import { bodyOf, someBytes } from '../bytes.js';
 import { store, absent, interrupted, KiB, MiB } from './checks.js';
 import type { ContractCase } from './contract-case.js';
@@ -10,7 +9,7 @@ export const aborting: ContractCase[] = [
     async run(provider) {
       const reason = new Error('gone');
       const signal = AbortSignal.abort(reason);
-      const name = newBlobName();
+      const name = await provider.nameBlob();
       const calls = [
         () => provider.put(name, bodyOf(someBytes(10)), { signal }),
         () => provider.stat(name, { signal }),
@@ -31,7 +30,7 @@ export const aborting: ContractCase[] = [
     async run(provider) {
       const reason = new Error('gone');
       const leaving = new AbortController();
-      const name = newBlobName();
+      const name = await provider.nameBlob();
       const body = interrupted(someBytes(2 * MiB), async () => leaving.abort(reason));
       await assert.rejects(provider.put(name, body, { signal: leaving.signal }), (error) => error === reason);
       await absent(provider, name);

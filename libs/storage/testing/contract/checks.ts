@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { newBlobName } from '../../blob-name.js';
 import { BlobMissing } from '../../errors.js';
 import type { BlobBody, BlobName, StorageProvider } from '../../provider.js';
 import { bodyOf, listAll, readAll } from '../bytes.js';
@@ -8,7 +7,7 @@ export const KiB = 1024;
 export const MiB = 1024 * KiB;
 
 export async function store(provider: StorageProvider, bytes: Buffer): Promise<BlobName> {
-  const name = newBlobName();
+  const name = await provider.nameBlob();
   await provider.put(name, bodyOf(bytes));
   return name;
 }

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { newBlobName } from '../../blob-name.js';
 import { BlobMissing, BlobNameRefused, BlobTruncated } from '../../errors.js';
 import type { BlobName, StorageProvider } from '../../provider.js';
 import { bodyOf, readAll, someBytes } from '../bytes.js';
@@ -75,8 +74,8 @@ export const getting: ContractCase[] = [
     name: 'says that a blob is missing',
     async run(provider) {
       await store(provider, someBytes(10));
-      await assert.rejects(readAll(provider, newBlobName(), { offset: 0, length: 1 }), BlobMissing);
-      assert.equal(await provider.stat(newBlobName()), null);
+      await assert.rejects(readAll(provider, await provider.nameBlob(), { offset: 0, length: 1 }), BlobMissing);
+      assert.equal(await provider.stat(await provider.nameBlob()), null);
     },
   },
   {
@@ -95,7 +94,7 @@ export const getting: ContractCase[] = [
   {
     name: 'refuses what is not a blob name',
     async run(provider) {
-      const valid = newBlobName();
+      const valid = await provider.nameBlob();
       const odd = [
         '',
         'marker',

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { newBlobName } from '../../blob-name.js';
 import { BlobMismatch, BodyLengthWrong } from '../../errors.js';
 import type { BlobBody, StorageProvider } from '../../provider.js';
 import { bodyOf, listAll, someBytes } from '../bytes.js';
@@ -19,7 +18,7 @@ export const putting: ContractCase[] = [
   {
     name: 'proves every put, and confirms the same checksum later',
     async run(provider) {
-      const name = newBlobName();
+      const name = await provider.nameBlob();
       const proof = await provider.put(name, bodyOf(someBytes(5000)));
       assert.ok(['fsync', 'checksum', 'looked'].includes(proof.kind));
       if (proof.kind === 'checksum') assert.ok(proof.checksum, 'a checksum is the proof, and there is none');
@@ -43,7 +42,7 @@ export const putting: ContractCase[] = [
         },
       ];
       for (const pieces of bodies) {
-        const name = newBlobName();
+        const name = await provider.nameBlob();
         await provider.put(name, { length: bytes.length, pieces });
         await holds(provider, name, bytes);
       }
@@ -81,7 +80,7 @@ export const putting: ContractCase[] = [
   ].map(({ what, length }) => ({
     name: `refuses a body of ${what} bytes than announced, and shows nothing of it`,
     async run(provider: StorageProvider) {
-      const name = newBlobName();
+      const name = await provider.nameBlob();
       const body = { length, pieces: () => bodyOf(someBytes(5000)).pieces() };
       await assert.rejects(provider.put(name, body), BodyLengthWrong);
       await absent(provider, name);
@@ -91,7 +90,7 @@ export const putting: ContractCase[] = [
     name: 'shows nothing of a blob before it is whole, neither under its name nor in the listing',
     async run(provider) {
       const bytes = someBytes(3 * MiB);
-      const name = newBlobName();
+      const name = await provider.nameBlob();
       let looked = 0;
       const look = async (): Promise<void> => {
         looked += 1;
@@ -106,7 +105,7 @@ export const putting: ContractCase[] = [
     name: 'shows nothing of a body that breaks in the middle, and takes the whole one afterwards',
     async run(provider) {
       const bytes = someBytes(MiB);
-      const name = newBlobName();
+      const name = await provider.nameBlob();
       const broken = new Error('the sender is gone');
       await assert.rejects(
         provider.put(

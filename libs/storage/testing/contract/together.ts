@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { newBlobName } from '../../blob-name.js';
 import { BlobMismatch } from '../../errors.js';
 import { bodyOf, listAll, readAll, someBytes } from '../bytes.js';
 import { store, holds } from './checks.js';
@@ -19,7 +18,7 @@ export const together: ContractCase[] = [
     name: 'lets eight put the same bytes under one name at once',
     async run(provider) {
       const bytes = someBytes(200_000);
-      const name = newBlobName();
+      const name = await provider.nameBlob();
       await Promise.all(Array.from({ length: 8 }, () => provider.put(name, bodyOf(bytes))));
       await holds(provider, name, bytes);
       assert.equal((await listAll(provider)).length, 1);
@@ -29,7 +28,7 @@ export const together: ContractCase[] = [
     name: 'lets only one of eight have a name that each wants for other bytes',
     async run(provider) {
       const blobs = Array.from({ length: 8 }, (_, index) => someBytes(200_000, `rival ${index}`));
-      const name = newBlobName();
+      const name = await provider.nameBlob();
       const ends = await Promise.allSettled(blobs.map((bytes) => provider.put(name, bodyOf(bytes))));
       const winners = blobs.filter((_, index) => ends[index]?.status === 'fulfilled');
       for (const end of ends) assert.ok(end.status === 'fulfilled' || end.reason instanceof BlobMismatch);
