@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ByteCount, Id, Moment } from './common.js';
+import { ByteCount, Id, Moment, nextCursor } from './common.js';
 
 export const ProviderField = z.object({
   name: z.string(),
@@ -100,3 +100,30 @@ export const DefaultStorageChange = z.strictObject({
   connections: z.array(Id).min(1).max(100).nullable().optional(),
 });
 export type DefaultStorageChange = z.infer<typeof DefaultStorageChange>;
+
+export const FolderParams = z.object({ provider: z.string().max(40), folderId: z.string().min(1).max(2048) });
+export type FolderParams = z.infer<typeof FolderParams>;
+
+export const UnsavedFolderQuery = z.object({ cursor: z.string().max(2048).optional() });
+export type UnsavedFolderQuery = z.infer<typeof UnsavedFolderQuery>;
+export const FolderQuery = UnsavedFolderQuery.extend({
+  connection: Id.optional().describe('Needed where the account has several connections of the provider.'),
+});
+export type FolderQuery = z.infer<typeof FolderQuery>;
+
+/** The fields of the provider's form. */
+export const FolderRequest = z.looseObject({});
+export type FolderRequest = z.infer<typeof FolderRequest>;
+
+export const RemoteFolder = z.object({
+  id: z.string(),
+  name: z.string(),
+  settings: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe('What to fill into the form for Tessera’s folder to be made in this one.'),
+});
+export type RemoteFolder = z.infer<typeof RemoteFolder>;
+
+export const FolderList = z.object({ items: z.array(RemoteFolder), nextCursor });
+export type FolderList = z.infer<typeof FolderList>;

@@ -10,6 +10,7 @@ import {
   StorageFault,
   type ProbeResult,
   type Settings,
+  type StorageProvider,
 } from '#storage';
 import { AuditRecord } from '../audit/index.js';
 import { Config } from '../config/index.js';
@@ -64,6 +65,11 @@ export class Connect {
     const result = await this.try(await this.place(by, request));
     if (!result.ok) throw new ConnectionTestFailed(result);
     return result;
+  }
+
+  /** What was typed, opened for its owner to look around in; nothing is written, and nothing kept. */
+  async openUnsaved(by: Connector, request: ConnectRequest): Promise<StorageProvider> {
+    return this.opener.open((await this.place(by, request)).opened);
   }
 
   private async place(by: Connector, request: ConnectRequest): Promise<Place> {

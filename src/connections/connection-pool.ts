@@ -1,5 +1,5 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { keepsTemporaries, metered, retrying, type StorageProvider } from '#storage';
+import { keepsTemporaries, type ListsFolders, listsFolders, metered, retrying, type StorageProvider } from '#storage';
 import { Database } from '../database/index.js';
 import { aliveGateways, GatewayLease } from '../gateways/index.js';
 import { ConnectionHealth } from './connection-health.js';
@@ -40,6 +40,13 @@ export class ConnectionPool implements OnApplicationShutdown {
       this.health.failed(id, error);
     });
     return opening;
+  }
+
+  /** Whoever shows the folders of this connection; undefined where its provider cannot. */
+  async folders(id: string): Promise<ListsFolders | undefined> {
+    await this.provider(id);
+    const provider = this.bare.get(id);
+    return provider && listsFolders(provider) ? provider : undefined;
   }
 
   /** Clears away what gateways that are dead by now had half-written on a connection that is open here. */

@@ -15,6 +15,7 @@ import { ChangeConnection } from './change-connection.js';
 import { Connect, type ConnectRequest, type Connector } from './connect.js';
 import { ShowConnections } from './show-connections.js';
 import { Spreads } from './spreads.js';
+import { TryLimit } from './try-limit.js';
 
 /** Connecting places that keep blobs, and looking at them. */
 @Controller('api/cloud')
@@ -24,6 +25,7 @@ export class ConnectionsController {
     private readonly show: ShowConnections,
     private readonly changeConnection: ChangeConnection,
     private readonly spreads: Spreads,
+    private readonly limit: TryLimit,
   ) {}
 
   @Get('providers')
@@ -90,13 +92,14 @@ export class ConnectionsController {
   @Describe({
     summary: 'Tests a place (write, read back, compare, delete) and keeps it. Takes the fields of the provider’s form.',
     answers: { 201: Connection },
-    problems: ['connection-test-failed', 'exists', 'not-found', 'forbidden'],
+    problems: ['connection-test-failed', 'exists', 'not-found', 'forbidden', 'too-many-requests'],
   })
   async make(
     @CurrentCaller() caller: Caller,
     @FromPath(ProviderParams) { provider }: ProviderParams,
     @FromBody(ConnectionRequest) body: ConnectionRequest,
   ): Promise<Connection> {
+    await this.limit.count(caller.accountId);
     const { id } = await this.connect.run(connector(caller), request(provider, body));
     this.spreads.forget();
     return this.show.one(caller.accountId, id);
@@ -108,13 +111,14 @@ export class ConnectionsController {
   @Describe({
     summary: 'The same test; nothing is kept.',
     answers: { 200: ConnectionTest },
-    problems: ['connection-test-failed', 'not-found', 'forbidden'],
+    problems: ['connection-test-failed', 'not-found', 'forbidden', 'too-many-requests'],
   })
   async test(
     @CurrentCaller() caller: Caller,
     @FromPath(ProviderParams) { provider }: ProviderParams,
     @FromBody(ConnectionRequest) body: ConnectionRequest,
   ): Promise<ConnectionTest> {
+    await this.limit.count(caller.accountId);
     const { steps } = await this.connect.test(connector(caller), request(provider, body));
     return { ok: true, steps: [...steps] };
   }

@@ -10,11 +10,14 @@ import { ConnectionsController } from './connections.controller.js';
 import { DefaultStorageController } from './default-storage.controller.js';
 import { Credentials } from './credentials.js';
 import { FirstVault } from './first-vault.js';
+import { FoldersController } from './folders.controller.js';
+import { ListFolders } from './list-folders.js';
 import { Markers } from './marker.js';
 import { ProviderOpener } from './provider-opener.js';
 import { ShowConnections } from './show-connections.js';
 import { SpaceLedger } from './space-ledger.js';
 import { Spreads } from './spreads.js';
+import { TryLimit } from './try-limit.js';
 
 /**
  * Clouds and vaults being connected, tested and kept open, the room on them, and how an account's
@@ -23,7 +26,7 @@ import { Spreads } from './spreads.js';
  */
 @Module({
   imports: [AuditModule, GatewaysModule, KeysModule],
-  controllers: [ConnectionsController, DefaultStorageController],
+  controllers: [ConnectionsController, DefaultStorageController, FoldersController],
   providers: [
     ChangeConnection,
     Connect,
@@ -31,11 +34,13 @@ import { Spreads } from './spreads.js';
     ConnectionPool,
     Credentials,
     FirstVault,
+    ListFolders,
     Markers,
     ProviderOpener,
     ShowConnections,
     SpaceLedger,
     Spreads,
+    TryLimit,
   ],
   exports: [ConnectionHealth, ConnectionPool, Markers, SpaceLedger, Spreads],
 })

@@ -43,6 +43,29 @@ export class ConnectionTestFailed extends Fault {
 /** What lies in our folder there is not what this gateway put there. Nothing is written or deleted until somebody looks. */
 export class MarkerAlarm extends Fault {}
 
+/** Somebody has places tried faster than a person connects clouds. */
+export class TooManyTries extends Fault {
+  override readonly retriable = true;
+
+  constructor(override readonly retryAfterSeconds: number) {
+    super('Too many places were tried in a short time. Wait a minute before the next one.');
+  }
+}
+
+/** This kind of storage shows no folders to choose from. */
+export class FoldersUnseen extends Fault {
+  constructor() {
+    super('This kind of storage has no folders to choose from.');
+  }
+}
+
+/** An account has several connections of one provider, and did not say which. */
+export class WhichConnection extends Fault {
+  constructor() {
+    super('There are several connections of this provider. Please say which one with “?connection=ID”.');
+  }
+}
+
 /** The spread cannot be had with the connections there are. */
 export class SpreadUnmet extends Fault {}
 

@@ -88,6 +88,13 @@ export const faultProblems: readonly Row[] = [
     advice: result.advice,
     steps: result.steps,
   })),
+  row(connections.TooManyTries, 'too-many-requests'),
+  row(connections.FoldersUnseen, 'validation', (fault) => ({
+    errors: [{ field: 'provider', message: fault.message }],
+  })),
+  row(connections.WhichConnection, 'validation', (fault) => ({
+    errors: [{ field: 'connection', message: fault.message }],
+  })),
   row(connections.MarkerAlarm, 'unavailable'),
   row(connections.SpreadUnmet, 'spread-unmet'),
   row(connections.StorageFull, 'storage-full'),

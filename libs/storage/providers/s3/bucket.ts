@@ -216,6 +216,21 @@ export class Bucket {
     return { objects, nextCursor: page.IsTruncated ? page.NextContinuationToken : undefined };
   }
 
+  /** The prefixes below this one, up to the next slash. */
+  async prefixes(
+    prefix: string,
+    cursor: string | undefined,
+    most: number,
+    signal?: AbortSignal,
+  ): Promise<{ prefixes: string[]; nextCursor: string | undefined }> {
+    const where = { Bucket: this.target.bucket, Prefix: prefix, Delimiter: '/' };
+    const command = new ListObjectsV2Command({ ...where, ContinuationToken: cursor, MaxKeys: most });
+    const page = await this.send(signal, new Silence(), (options) => this.client.send(command, options));
+    if (page.IsTruncated === undefined) throw new NotS3();
+    const prefixes = (page.CommonPrefixes ?? []).flatMap(({ Prefix }) => (Prefix === undefined ? [] : [Prefix]));
+    return { prefixes, nextCursor: page.IsTruncated ? page.NextContinuationToken : undefined };
+  }
+
   /** All that is kept of one key. */
   async versionsOf(key: string, signal?: AbortSignal): Promise<Versions> {
     const found: Versions = { contents: [], markers: [] };

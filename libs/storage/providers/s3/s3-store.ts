@@ -3,6 +3,7 @@ import { requireRange } from '../../byte-range.js';
 import { type Clock, systemClock } from '../../clock.js';
 import { AccessRefused, BlobMismatch, BlobMissing, BlobTruncated, ConnectionAway, FolderInUse } from '../../errors.js';
 import { isFolderName } from '../../folder-name.js';
+import { folderId, type FolderPage, folderPath, type ListsFolders } from '../../lists-folders.js';
 import type {
   BlobBody,
   BlobListing,
@@ -52,7 +53,7 @@ export interface S3Place {
 /**
  * Blobs in a bucket, as `PREFIX/FOLDER/NAME`. A bucket has no folders: ours is there as long as the marker in it is.
  */
-export class S3Store implements StorageProvider {
+export class S3Store implements StorageProvider, ListsFolders {
   /** `createOnly` becomes true when the store has shown that it heeds it. */
   readonly traits: { -readonly [Name in keyof Traits]: Traits[Name] };
   private readonly bucket: Bucket;
@@ -179,6 +180,18 @@ export class S3Store implements StorageProvider {
     this.createOnly = undefined;
     await this.remove(this.folder + questionName, signal);
     await this.remove(this.folder + markerName, signal);
+  }
+
+  async folders(id: string, cursor?: string, { signal }: CallOptions = {}): Promise<FolderPage> {
+    const path = folderPath(id);
+    const above = path === '' ? '' : `${path}/`;
+    const { prefixes, nextCursor } = await this.bucket.prefixes(above, cursor, 200, signal);
+    const folders = prefixes.flatMap((prefix) => {
+      const name = prefix.slice(above.length, -1);
+      if (name === '' || prefix === this.folder) return [];
+      return [{ id: folderId(above + name), name, settings: { prefix: above + name } }];
+    });
+    return nextCursor === undefined ? { folders } : { folders, nextCursor };
   }
 
   async close(): Promise<void> {

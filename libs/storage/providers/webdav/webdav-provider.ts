@@ -6,9 +6,11 @@ import {
   BlobTruncated,
   ConnectionAway,
   FolderInUse,
+  FolderMissing,
   SettingRefused,
 } from '../../errors.js';
 import { isFolderName } from '../../folder-name.js';
+import { folderId, type FolderPage, folderPath, type ListsFolders, pageOfFolders } from '../../lists-folders.js';
 import { type Answer, Outbound, type OutboundRules } from '../../outbound/index.js';
 import type {
   BlobBody,
@@ -81,7 +83,7 @@ interface Reached {
   readonly listing: Listing;
 }
 
-export class WebdavProvider implements StorageProvider, KeepsTemporaries {
+export class WebdavProvider implements StorageProvider, KeepsTemporaries, ListsFolders {
   private known: Traits = webdavTraits;
   private readonly layout: Layout;
   private reaching: Promise<Reached> | null = null;
@@ -232,6 +234,21 @@ export class WebdavProvider implements StorageProvider, KeepsTemporaries {
     const reached = await this.reaching?.catch(() => null);
     if (reached?.placing.begun) await this.leave(reached.dav).catch(() => undefined);
     this.outbound.close();
+  }
+
+  async folders(id: string, cursor?: string, { signal }: CallOptions = {}): Promise<FolderPage> {
+    const path = folderPath(id);
+    const { dav, server } = await this.reach(signal);
+    const below = path === '' ? '' : `${path.split('/').map(encodeURIComponent).join('/')}/`;
+    const found = await dav.children(below, signal);
+    if (!found) throw new FolderMissing();
+    const folders = found.filter((resource) => resource.folder && nameOf(resource) !== this.place.folder);
+    const shown = folders.map((resource) => {
+      const name = nameOf(resource);
+      const url = new URL(`${below}${encodeURIComponent(name)}/`, server.files).href;
+      return { id: folderId(path === '' ? name : `${path}/${name}`), name, settings: { url } };
+    });
+    return pageOfFolders(shown, cursor);
   }
 
   /** The place for what is half-written goes when it is empty: another provider of this opener may be using it. */
