@@ -16,6 +16,9 @@ export const ProviderKind = z.object({
   title: z.string(),
   help: z.string(),
   signIn: z.enum(['form', 'oauth']),
+  webLogin: z
+    .boolean()
+    .describe('Whether the provider’s own page can hand out the login: `POST /api/cloud/login/PROVIDER`.'),
   adminsOnly: z.boolean(),
   fields: z.array(ProviderField),
   capabilities: z.object({
@@ -127,3 +130,14 @@ export type RemoteFolder = z.infer<typeof RemoteFolder>;
 
 export const FolderList = z.object({ items: z.array(RemoteFolder), nextCursor });
 export type FolderList = z.infer<typeof FolderList>;
+
+export const WebLoginParams = z.object({ provider: z.string().max(40), id: Id });
+export type WebLoginParams = z.infer<typeof WebLoginParams>;
+export const WebLoginBegun = z.object({
+  id: Id,
+  page: z.url().describe('For the person’s browser.'),
+  expiresAt: Moment,
+});
+export type WebLoginBegun = z.infer<typeof WebLoginBegun>;
+export const WebLoginWaiting = z.object({ waiting: z.literal(true) });
+export type WebLoginWaiting = z.infer<typeof WebLoginWaiting>;

@@ -15,6 +15,7 @@ export {
   type ProviderLimits,
   readSettings,
   type Settings,
+  type WebLogin,
 } from './providers/description.js';
 export { findProvider, providers } from './providers/index.js';
 export { deviceOf, LocalVault, type LocalVaultPlace, openLocalVault } from './providers/local/index.js';

@@ -9,6 +9,7 @@ import {
   readSettings,
   StorageFault,
   type ProbeResult,
+  type ProviderDescription,
   type Settings,
   type StorageProvider,
 } from '#storage';
@@ -67,16 +68,22 @@ export class Connect {
     return result;
   }
 
+  /** What only admins may wish for is refused to others before anything is done. */
+  refuseWishes(by: Connector, request: Omit<ConnectRequest, 'settings' | 'label'>): ProviderDescription {
+    const description = findProvider(request.provider);
+    if (!description) throw new ProviderUnknown();
+    const adminsWish = description.adminsOnly || request.house || request.domain !== undefined;
+    if (adminsWish && !by.admin) throw new AdminsOnly();
+    return description;
+  }
+
   /** What was typed, opened for its owner to look around in; nothing is written, and nothing kept. */
   async openUnsaved(by: Connector, request: ConnectRequest): Promise<StorageProvider> {
     return this.opener.open((await this.place(by, request)).opened);
   }
 
   private async place(by: Connector, request: ConnectRequest): Promise<Place> {
-    const description = findProvider(request.provider);
-    if (!description) throw new ProviderUnknown();
-    const adminsWish = description.adminsOnly || request.house || request.domain !== undefined;
-    if (adminsWish && !by.admin) throw new AdminsOnly();
+    const description = this.refuseWishes(by, request);
     const typed = readSettings(description.fields, request.settings);
     const settings = await this.settle(typed);
     const found = await description.domainOf(settings).catch(() => 'unknown');

@@ -38,6 +38,7 @@ export class ConnectionsController {
         title: provider.title,
         help: `${provider.summary} ${provider.help}`,
         signIn: provider.connect === 'form' ? 'form' : 'oauth',
+        webLogin: provider.webLogin !== undefined,
         adminsOnly: provider.adminsOnly,
         fields: provider.fields.map(({ name, label, help, required, secret, kind }) => ({
           name,

@@ -18,6 +18,8 @@ import { ShowConnections } from './show-connections.js';
 import { SpaceLedger } from './space-ledger.js';
 import { Spreads } from './spreads.js';
 import { TryLimit } from './try-limit.js';
+import { WebLoginController } from './web-login.controller.js';
+import { WebLogin } from './web-login.js';
 
 /**
  * Clouds and vaults being connected, tested and kept open, the room on them, and how an account's
@@ -26,7 +28,7 @@ import { TryLimit } from './try-limit.js';
  */
 @Module({
   imports: [AuditModule, GatewaysModule, KeysModule],
-  controllers: [ConnectionsController, DefaultStorageController, FoldersController],
+  controllers: [ConnectionsController, DefaultStorageController, FoldersController, WebLoginController],
   providers: [
     ChangeConnection,
     Connect,
@@ -41,6 +43,7 @@ import { TryLimit } from './try-limit.js';
     SpaceLedger,
     Spreads,
     TryLimit,
+    WebLogin,
   ],
   exports: [ConnectionHealth, ConnectionPool, Markers, SpaceLedger, Spreads],
 })

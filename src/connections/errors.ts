@@ -43,6 +43,13 @@ export class ConnectionTestFailed extends Fault {
 /** What lies in our folder there is not what this gateway put there. Nothing is written or deleted until somebody looks. */
 export class MarkerAlarm extends Fault {}
 
+/** A sign-in at a provider's own page that was never begun, has lapsed, or is over. */
+export class LoginUnknown extends Fault {
+  constructor() {
+    super('There is no such sign-in, or its time is over. Please begin again.');
+  }
+}
+
 /** Somebody has places tried faster than a person connects clouds. */
 export class TooManyTries extends Fault {
   override readonly retriable = true;

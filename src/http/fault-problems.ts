@@ -88,6 +88,7 @@ export const faultProblems: readonly Row[] = [
     advice: result.advice,
     steps: result.steps,
   })),
+  row(connections.LoginUnknown, 'not-found'),
   row(connections.TooManyTries, 'too-many-requests'),
   row(connections.FoldersUnseen, 'validation', (fault) => ({
     errors: [{ field: 'provider', message: fault.message }],

@@ -22,11 +22,25 @@ export interface ProviderDescription {
   readonly limits: ProviderLimits;
   /** How it is asked for consent; there where `connect` is `consent`. */
   readonly oauth?: OAuthRules;
+  /** A page of the provider's own that hands out a login made for us, so that nobody has to copy a password. */
+  readonly webLogin?: WebLogin;
   open(place: OpenPlace): Promise<StorageProvider>;
   /** Where two connections give the same answer, they are one place. Without it, those that fail together are. */
   identityOf?(settings: Settings): string;
   /** Where two connections give the same answer, they fail together. */
   domainOf(settings: Settings): Promise<string>;
+}
+
+export interface WebLogin {
+  /** Takes what a person typed so far; answers with the page for them, and with the ticket, a secret, to collect by. */
+  begin(asked: {
+    readonly settings: Settings;
+    readonly outbound?: OutboundRules;
+  }): Promise<{ readonly page: string; readonly ticket: string; readonly lastsMs: number }>;
+  /** The settings that the form would have given, or null until the person has finished. They are given only once. */
+  collect(asked: { readonly ticket: string; readonly outbound?: OutboundRules }): Promise<Settings | null>;
+  /** Takes a login back that was collected. Gone already is fine. */
+  withdraw(login: { readonly settings: Settings; readonly outbound?: OutboundRules }): Promise<void>;
 }
 
 /** What a connection of this kind may be asked to do; the owner may set less. */

@@ -1,5 +1,6 @@
 import type { ProviderDescription, Settings } from '../description.js';
 import { webdavTraits } from './traits.js';
+import { nextcloudLogin } from './web-login.js';
 
 export const webdav: ProviderDescription = {
   id: 'webdav',
@@ -45,6 +46,7 @@ export const webdav: ProviderDescription = {
   adminsOnly: false,
   traits: webdavTraits,
   limits: { concurrency: 4, requestsPerSecond: null },
+  webLogin: nextcloudLogin,
   open: async ({ settings, folder, instance, outbound }) => {
     // Loaded when somebody has such a connection: the package takes its time.
     const { openWebdav } = await import('./webdav-provider.js');

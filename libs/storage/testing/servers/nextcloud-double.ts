@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,6 +12,8 @@ export interface NextcloudWays {
   maintenance: boolean;
   /** As the server says it: −3 for “unlimited”. */
   quota: number;
+  /** What the server takes for its own address. */
+  origin?: string;
   /** Answers the next requests of a method instead of doing what they ask. */
   instead: ((method: string, path: string) => { status: number; headers?: Record<string, string> } | undefined) | null;
 }
@@ -25,6 +27,10 @@ export interface NextcloudDouble {
   readonly trash: string[];
   /** Method and path of everything that was asked. */
   readonly asked: string[];
+  /** By the token that collects them: logins on the page, which a test grants. */
+  readonly logins: Map<string, 'begun' | 'granted'>;
+  /** How many app passwords were given back. */
+  readonly withdrawn: number;
   stop(): Promise<void>;
 }
 
@@ -47,6 +53,8 @@ export async function startNextcloudDouble(): Promise<NextcloudDouble> {
     files: new Map<string, Buffer | null>([['', null]]),
     trash: [] as string[],
     asked: [] as string[],
+    logins: new Map<string, 'begun' | 'granted'>(),
+    withdrawn: 0,
   };
   const server = createServer((request, response) => {
     answer(double, request, response).catch(() => request.socket.destroy());
@@ -55,6 +63,9 @@ export async function startNextcloudDouble(): Promise<NextcloudDouble> {
   await once(server, 'listening');
   return {
     ...double,
+    get withdrawn() {
+      return double.withdrawn;
+    },
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/cloud`,
     login,
     stop: async () => {
@@ -65,7 +76,7 @@ export async function startNextcloudDouble(): Promise<NextcloudDouble> {
   };
 }
 
-type Inside = Omit<NextcloudDouble, 'url' | 'login' | 'stop'>;
+type Inside = Omit<NextcloudDouble, 'url' | 'login' | 'stop' | 'withdrawn'> & { withdrawn: number };
 
 async function answer(double: Inside, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { method = '', url: path = '', headers } = request;
@@ -82,8 +93,14 @@ async function answer(double: Inside, request: IncomingMessage, response: Server
     };
     return void response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(status));
   }
+  if (path === '/cloud/index.php/login/v2' && method === 'POST') return beginLogin(double, headers.host, response);
+  if (path === '/cloud/login/v2/poll' && method === 'POST') return collectLogin(double, body, headers.host, response);
   const basic = Buffer.from(`${login.username}:${login.password}`).toString('base64');
   if (headers.authorization !== `Basic ${basic}`) return void response.writeHead(401).end();
+  if (path === '/cloud/ocs/v2.php/core/apppassword' && method === 'DELETE') {
+    double.withdrawn += 1;
+    return void response.writeHead(200).end('{}');
+  }
   if (path.startsWith('/cloud/ocs/v2.php/cloud/user')) {
     if (headers['ocs-apirequest'] !== 'true') return void response.writeHead(412).end();
     return void response.writeHead(200).end(JSON.stringify({ ocs: { data: { id: userId } } }));
@@ -99,6 +116,23 @@ async function answer(double: Inside, request: IncomingMessage, response: Server
     PROPFIND: () => propfind(double, name, request, response),
   };
   (verbs[method] ?? (() => response.writeHead(405).end()))();
+}
+
+/** Whoever has the token may collect once the person has let them in, and only once. */
+function beginLogin(double: Inside, host = '', response: ServerResponse): void {
+  const token = randomBytes(64).toString('hex');
+  double.logins.set(token, 'begun');
+  const { origin = `http://${host}` } = double.ways;
+  const poll = { token, endpoint: `${origin}/cloud/login/v2/poll` };
+  response.writeHead(200).end(JSON.stringify({ poll, login: `${origin}/cloud/login/v2/flow/${token.slice(0, 8)}` }));
+}
+
+function collectLogin(double: Inside, body: Buffer, host: string | undefined, response: ServerResponse): void {
+  const token = new URLSearchParams(body.toString()).get('token') ?? '';
+  if (double.logins.get(token) !== 'granted') return void response.writeHead(404).end('[]');
+  double.logins.delete(token);
+  const told = { server: `http://${host}/cloud`, loginName: login.username, appPassword: login.password };
+  response.writeHead(200).end(JSON.stringify(told));
 }
 
 function parentOf(name: string): string {
