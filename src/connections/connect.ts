@@ -85,7 +85,8 @@ export class Connect {
   private async place(by: Connector, request: ConnectRequest): Promise<Place> {
     const description = this.refuseWishes(by, request);
     const typed = readSettings(description.fields, request.settings);
-    const settings = await this.settle(typed);
+    const folder = newFolderName();
+    const settings = await this.settle(description.id, folder, typed);
     const found = await description.domainOf(settings).catch(() => 'unknown');
     const place = { id: randomUUIDv7(), account: request.house ? null : by.account, provider: description.id };
     const { shown, secrets } = splitSecrets(description.fields, settings);
@@ -94,15 +95,24 @@ export class Connect {
       label: request.label,
       identity: description.identityOf?.(settings) ?? found,
       domain: request.domain ?? found,
-      folder: newFolderName(),
+      folder,
       settings: shown,
       credentials: this.credentials.seal(place, secrets),
     };
-    return { kept, opened: { provider: description.id, folder: kept.folder, settings } };
+    return { kept, opened: { provider: description.id, folder, settings } };
+  }
+
+  private async settle(provider: string, folder: string, typed: Settings): Promise<Settings> {
+    const settings = await this.realPath(typed);
+    try {
+      return await this.opener.settle({ provider, folder, settings });
+    } catch (error) {
+      throw new ConnectionTestFailed(notOpened(error));
+    }
   }
 
   /** Links are followed once, now: the vault is where it was tried, and two ways to one folder are one place. */
-  private async settle(settings: Settings): Promise<Settings> {
+  private async realPath(settings: Settings): Promise<Settings> {
     const path = settings['path'];
     if (path === undefined) return settings;
     const real = await realpath(path).catch(() => path);
@@ -118,14 +128,7 @@ export class Connect {
       const provider = await this.opener.open(opened);
       return await probe(provider).finally(() => provider.close());
     } catch (error) {
-      if (!(error instanceof StorageFault)) throw error;
-      return {
-        ok: false,
-        steps: [],
-        failedStep: 'prepare',
-        reason: error.message,
-        advice: 'Check what you have typed.',
-      };
+      return notOpened(error);
     }
   }
 
@@ -155,4 +158,9 @@ export class Connect {
       await provider.close();
     }
   }
+}
+
+function notOpened(error: unknown): ProbeResult {
+  if (!(error instanceof StorageFault)) throw error;
+  return { ok: false, steps: [], failedStep: 'prepare', reason: error.message, advice: 'Check what you have typed.' };
 }

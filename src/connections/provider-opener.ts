@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { findProvider, type Settings, type StorageProvider } from '#storage';
+import { findProvider, type OpenPlace, type ProviderDescription, type Settings, type StorageProvider } from '#storage';
 import { Config } from '../config/index.js';
 import { GatewayLease } from '../gateways/index.js';
 import { ProviderUnknown } from './errors.js';
@@ -19,10 +19,23 @@ export class ProviderOpener {
     private readonly lease: GatewayLease,
   ) {}
 
-  open({ provider, folder, settings }: OpenablePlace): Promise<StorageProvider> {
-    const description = findProvider(provider);
-    if (!description) throw new ProviderUnknown();
-    const { allowHosts } = this.config;
-    return description.open({ settings, folder, instance: this.lease.id, outbound: { allowHosts } });
+  open(place: OpenablePlace): Promise<StorageProvider> {
+    return descriptionOf(place).open(this.whole(place));
   }
+
+  /** The settings with what the provider wants decided before its place is used for the first time. */
+  async settle(place: OpenablePlace): Promise<Settings> {
+    return (await descriptionOf(place).settle?.(this.whole(place))) ?? place.settings;
+  }
+
+  private whole({ folder, settings }: OpenablePlace): OpenPlace {
+    const { allowHosts } = this.config;
+    return { settings, folder, instance: this.lease.id, outbound: { allowHosts } };
+  }
+}
+
+function descriptionOf({ provider }: OpenablePlace): ProviderDescription {
+  const description = findProvider(provider);
+  if (!description) throw new ProviderUnknown();
+  return description;
 }

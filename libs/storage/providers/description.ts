@@ -25,6 +25,11 @@ export interface ProviderDescription {
   /** A page of the provider's own that hands out a login made for us, so that nobody has to copy a password. */
   readonly webLogin?: WebLogin;
   open(place: OpenPlace): Promise<StorageProvider>;
+  /**
+   * Asked once, before a place is tried for the first time: the settings, and with them what has to be decided for good
+   * so that all who open it mean the same (ids that the provider hands out beforehand). Nothing of it is secret.
+   */
+  settle?(place: OpenPlace): Promise<Settings>;
   /** Where two connections give the same answer, they are one place. Without it, those that fail together are. */
   identityOf?(settings: Settings): string;
   /** Where two connections give the same answer, they fail together. */
