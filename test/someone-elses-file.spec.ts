@@ -59,12 +59,15 @@ function essence({ status, headers, body }: Received) {
 
 /** What each route takes, so that nothing but the id or the path can be refused. */
 function bodyOf(method: string, path: string): unknown {
+  if (method === 'POST' && path.includes('/versions/')) return { restore: ids.get('a version') };
   if (method === 'POST') return { type: 'folder' };
   if (method === 'PATCH') return path.includes('/connections/') ? { label: 'mine' } : { path: 'elsewhere' };
   return undefined;
 }
 
-function ask(client: Client, method: string, path: string, body: unknown = bodyOf(method, path)) {
+function ask(client: Client, method: string, address: string, body: unknown = bodyOf(method, address)) {
+  const path =
+    method === 'DELETE' && address.includes('/versions/') ? `${address}?version=${ids.get('a version')}` : address;
   return body === undefined ? client.send(path, { method }) : client.json(method, path, body);
 }
 

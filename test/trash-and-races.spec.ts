@@ -102,8 +102,8 @@ describe('the trash', () => {
     const items = pages.flatMap((page) => page.items);
     const trashedAt = expect.stringMatching(/^\d{4}-.*Z$/);
     expect(items.slice(0, 2)).toEqual([
-      { id: file, type: 'file', name: 'file é', path: 'bin/file%20%C3%A9', size: 5, trashedAt },
-      { id: folder, type: 'folder', name: 'folder', path: 'bin/folder', trashedAt },
+      { id: file, type: 'file', name: 'file é', path: 'bin/file%20%C3%A9', size: 5, trashedAt, daysLeft: 30 },
+      { id: folder, type: 'folder', name: 'folder', path: 'bin/folder', trashedAt, daysLeft: 30 },
     ]);
     expect(items.slice(2).map(({ id }) => id)).toEqual(before);
     await client.restore(file);

@@ -11,7 +11,7 @@ const WRITERS = 200;
 let gateway: TestGateway;
 let client: Client;
 beforeAll(async () => {
-  gateway = await startGateway();
+  gateway = await startGateway({ environment: { TESSERA_VERSIONS_KEPT: '0' } });
   client = new Client(gateway, await signIn(gateway));
 });
 afterAll(async () => {

@@ -32,6 +32,38 @@ export type FolderPage = z.infer<typeof FolderPage>;
 export const TreeAnswer = z.union([FileRecord, FolderPage]);
 export type TreeAnswer = z.infer<typeof TreeAnswer>;
 
+export const VersionRecord = z.object({
+  version: Id,
+  number: z
+    .int()
+    .positive()
+    .describe('Counts up with each write; numbers of versions that are gone are not used again.'),
+  newest: z.boolean().describe('The one that the file shows.'),
+  size: ByteCount,
+  contentType: z.string(),
+  etag: z.string(),
+  sha256: Sha256,
+  ...dated,
+});
+export type VersionRecord = z.infer<typeof VersionRecord>;
+
+export const VersionPage = z.object({ items: z.array(VersionRecord), nextCursor });
+export type VersionPage = z.infer<typeof VersionPage>;
+
+export const VersionsQuery = PageQuery.extend({ cursor: z.coerce.number().int().positive().optional() });
+export type VersionsQuery = z.infer<typeof VersionsQuery>;
+
+export const RestoreVersion = z.strictObject({
+  restore: Id.describe('The version whose bytes become the newest ones.'),
+});
+export type RestoreVersion = z.infer<typeof RestoreVersion>;
+
+export const OneVersion = z.object({ version: Id });
+export type OneVersion = z.infer<typeof OneVersion>;
+
+export const ContentQuery = z.object({ version: Id.optional().describe('An earlier version instead of the newest.') });
+export type ContentQuery = z.infer<typeof ContentQuery>;
+
 export const TrashEntry = z.object({
   id: Id,
   type: z.enum(['file', 'folder']),
@@ -39,6 +71,7 @@ export const TrashEntry = z.object({
   path: z.string().describe('Where it was, and comes back to.'),
   size: ByteCount.optional().describe('Of a file.'),
   trashedAt: Moment,
+  daysLeft: z.int().nonnegative().nullable().describe('Until it is erased by itself; null where it never is.'),
 });
 export type TrashEntry = z.infer<typeof TrashEntry>;
 

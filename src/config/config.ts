@@ -32,6 +32,12 @@ export abstract class Config {
   abstract readonly stopSeconds: number;
   abstract readonly chunkBytes: number;
   abstract readonly byteBudget: number;
+  /** 0 is never. */
+  abstract readonly trashDays: number;
+  /** 0 is all of them. */
+  abstract readonly versionsKept: number;
+  /** 0 is for ever. */
+  abstract readonly versionDays: number;
   abstract readonly metricsToken: Secret | null;
   abstract readonly logLevel: 'error' | 'warn' | 'log' | 'debug' | 'verbose';
 }

@@ -67,6 +67,9 @@ function arrange(given: Settings): Config {
     stopSeconds: given.TESSERA_STOP_SECONDS,
     chunkBytes: given.TESSERA_CHUNK_BYTES,
     byteBudget: given.TESSERA_BYTE_BUDGET,
+    trashDays: given.TESSERA_TRASH_DAYS,
+    versionsKept: given.TESSERA_VERSIONS_KEPT,
+    versionDays: given.TESSERA_VERSION_DAYS,
     metricsToken: given.TESSERA_METRICS_TOKEN ?? null,
     logLevel: given.TESSERA_LOG_LEVEL,
   };

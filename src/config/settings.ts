@@ -92,6 +92,18 @@ export const settings = z.object({
     .byteCount(1024 * 1024, 2 ** 40)
     .prefault('45MiB')
     .describe('Plain and sealed bytes that all transfers together may hold in memory. At least twice the chunk size.'),
+  TESSERA_TRASH_DAYS: kind
+    .wholeNumber(0, 36_500)
+    .prefault('30')
+    .describe('What lies in the trash for so many days is erased. 0: never by itself.'),
+  TESSERA_VERSIONS_KEPT: kind
+    .wholeNumber(0, 1_000_000)
+    .prefault('100')
+    .describe('How many versions a file has at most; beyond them the oldest are erased. 0: as many as there are.'),
+  TESSERA_VERSION_DAYS: kind
+    .wholeNumber(0, 36_500)
+    .prefault('0')
+    .describe('An earlier version is erased so many days after a newer one took its place. 0: never for its age.'),
   TESSERA_DATABASE_CONNECTIONS: kind
     .wholeNumber(2, 500)
     .prefault('20')

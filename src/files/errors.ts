@@ -53,3 +53,22 @@ export class PreconditionFailed extends Fault {
     super('The file is not in the state that the request asks for.');
   }
 }
+
+export class NotInTrash extends Fault {
+  constructor() {
+    super('There is nothing with this id in the trash.');
+  }
+}
+
+export class NoSuchVersion extends Fault {
+  constructor() {
+    super('The file has no such version.');
+  }
+}
+
+/** Deleting the newest version would change the file unasked: another one is restored, or the file deleted. */
+export class NewestStays extends Fault {
+  constructor() {
+    super('This is the newest version. Restore another one first, or delete the file.');
+  }
+}

@@ -1,12 +1,16 @@
 import { Module, type OnModuleInit } from '@nestjs/common';
 import { AccountHooks, AccountsModule } from '../accounts/index.js';
 import { KeysModule } from '../keys/index.js';
+import { EraseTrash } from './erase-trash.js';
 import { MoveEntry } from './move.js';
 import { Trash } from './trash.js';
 import { TrashController } from './trash.controller.js';
 import { Tree } from './tree.js';
+import { TrimVersions } from './trim-versions.js';
 import { insertRoot } from './tree.store.js';
 import { TreeController } from './tree.controller.js';
+import { Versions } from './versions.js';
+import { VersionsController } from './versions.controller.js';
 
 /**
  * The tree that an account sees: names, folders, files and their immutable versions, the trash.
@@ -15,9 +19,9 @@ import { TreeController } from './tree.controller.js';
  */
 @Module({
   imports: [AccountsModule, KeysModule],
-  controllers: [TreeController, TrashController],
-  providers: [Tree, MoveEntry, Trash],
-  exports: [Tree, MoveEntry, Trash],
+  controllers: [TreeController, TrashController, VersionsController],
+  providers: [Tree, MoveEntry, Trash, EraseTrash, TrimVersions, Versions],
+  exports: [Tree, MoveEntry, Trash, EraseTrash, TrimVersions, Versions],
 })
 export class FilesModule implements OnModuleInit {
   constructor(private readonly hooks: AccountHooks) {}

@@ -1,4 +1,6 @@
 export { FilesModule } from './files.module.js';
+export { EraseTrash } from './erase-trash.js';
+export { TrimVersions } from './trim-versions.js';
 export { MoveEntry } from './move.js';
 export { Trash } from './trash.js';
 export { Tree, type FoundFile, type FolderPage } from './tree.js';

@@ -96,7 +96,12 @@ async function replace(
   return { node: { ...node, head: row.id }, version: asVersion(row), created: false, names: path };
 }
 
-function sealedRow(keys: AccountKeys, place: { account: string; file: string }, version: NewVersion): NewVersionRow {
+/** The row of a new version, sealed under the account’s tree key. */
+export function sealedRow(
+  keys: AccountKeys,
+  place: { account: string; file: string },
+  version: NewVersion,
+): NewVersionRow {
   const id = randomUUIDv7();
   const createdAt = new Date();
   const { sha256, ...kept } = version;
@@ -105,7 +110,7 @@ function sealedRow(keys: AccountKeys, place: { account: string; file: string }, 
   return { id, file: place.file, ...kept, createdAt, accountKey: keys.id, ...seal };
 }
 
-function asVersion(row: NewVersionRow): VersionRow {
+export function asVersion(row: NewVersionRow): VersionRow {
   return {
     version: row.id,
     content: row.content,

@@ -1,13 +1,17 @@
-import { Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Post } from '@nestjs/common';
 import { IdParams, NodeRecord, TrashPage, TrashQuery } from '#contracts';
 import { Access, type Caller, CurrentCaller, Describe, FromPath, FromQuery, USERS } from '../access/index.js';
+import { EraseTrash } from './erase-trash.js';
 import type { EntryRecord } from './records.js';
 import { Trash } from './trash.js';
 
 /** Looking at what was deleted, and bringing it back. */
 @Controller('api/trash')
 export class TrashController {
-  constructor(private readonly trash: Trash) {}
+  constructor(
+    private readonly trash: Trash,
+    private readonly eraseTrash: EraseTrash,
+  ) {}
 
   @Get()
   @Access(USERS)
@@ -30,5 +34,25 @@ export class TrashController {
   })
   restore(@CurrentCaller() caller: Caller, @FromPath(IdParams) path: IdParams): Promise<EntryRecord> {
     return this.trash.restore(caller.accountId, path.id);
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @Access(USERS)
+  @Describe({
+    summary:
+      'Erases one entry of the trash for good. It is gone at once; what is large is erased bit by bit after the answer.',
+    answers: { 204: null },
+  })
+  eraseOne(@CurrentCaller() caller: Caller, @FromPath(IdParams) path: IdParams): Promise<void> {
+    return this.eraseTrash.one(caller.accountId, path.id);
+  }
+
+  @Delete()
+  @HttpCode(204)
+  @Access(USERS)
+  @Describe({ summary: 'Empties the trash for good, as it is now.', answers: { 204: null } })
+  eraseAll(@CurrentCaller() caller: Caller): Promise<void> {
+    return this.eraseTrash.all(caller.accountId);
   }
 }

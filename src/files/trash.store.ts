@@ -24,25 +24,33 @@ export async function trashedNode(
 export type TrashedRow = ListedRow & {
   trashed_path: string;
   trashed_at: Date;
+  /** Null where the trash is never emptied by itself. */
+  days_left: number | null;
   /** With the microseconds that a Date drops. */
   trashed_exactly: string;
 };
 
-/** What was put into the trash by itself, the newest first, older than the given one; what lay in a folder goes with it. */
+/**
+ * What was put into the trash by itself, the newest first, older than the given one; what lay in a folder goes with it.
+ * What is being erased is not there any more.
+ */
 export function trashedNodes(
   sql: Sql,
   account: string,
-  page: { before: { at: string; id: string } | null; most: number },
+  page: { before: { at: string; id: string } | null; most: number; keptDays: number },
 ): Promise<TrashedRow[]> {
   return sql.prepared<TrashedRow>(
     'trashed-nodes',
     `select ${NODE}, ${VERSION}, n.trashed_path, n.trashed_at,
-       to_char(n.trashed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as trashed_exactly
+       to_char(n.trashed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as trashed_exactly,
+       greatest(0, ceil(extract(epoch from n.trashed_at + make_interval(days => nullif($5::int, 0)) - now()) / 86400))::int
+         as days_left
      from (select * from nodes where account = $1 and trashed_at is not null
+             and not exists (select 1 from erasures e where e.account = $1 and e.node = nodes.id)
              and (trashed_at, id) < (coalesce($2::timestamptz, 'infinity'), coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
            order by trashed_at desc, id desc limit $4) n
      left join versions v on v.account = $1 and v.id = n.head
      order by n.trashed_at desc, n.id desc`,
-    [account, page.before?.at ?? null, page.before?.id ?? null, page.most],
+    [account, page.before?.at ?? null, page.before?.id ?? null, page.most, page.keptDays],
   );
 }

@@ -1,8 +1,10 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { Id, Moment, type TrashEntry, type TrashPage } from '#contracts';
+import { Config } from '../config/index.js';
 import { Database } from '../database/index.js';
 import { AccountKeyring } from '../keys/index.js';
-import { NameRefused, NameTaken, NotFound, RootStays } from './errors.js';
+import { isBeingErased } from './erasing.store.js';
+import { NameRefused, NameTaken, NotFound, NotInTrash, RootStays } from './errors.js';
 import { formatPath, parsePath, type Names } from './names.js';
 import { checkPreconditions, type Preconditions } from './preconditions.js';
 import { fileRecord, folderRecord, verifiedSha256, type EntryRecord } from './records.js';
@@ -22,6 +24,7 @@ import { ensureFolders, walkWhole } from './tree.js';
 @Injectable()
 export class Trash {
   constructor(
+    @Inject(Config) private readonly config: Config,
     private readonly database: Database,
     private readonly keyring: AccountKeyring,
   ) {}
@@ -43,7 +46,11 @@ export class Trash {
   /** A page of what was thrown away, the newest first. */
   async list(account: string, page: { cursor?: string; limit: number }): Promise<TrashPage> {
     const before = page.cursor === undefined ? null : decodeCursor(page.cursor);
-    const rows = await trashedNodes(this.database, account, { before, most: page.limit + 1 });
+    const rows = await trashedNodes(this.database, account, {
+      before,
+      most: page.limit + 1,
+      keptDays: this.config.trashDays,
+    });
     const items: TrashEntry[] = [];
     for (const row of rows.slice(0, page.limit)) items.push(await this.#entry(account, row));
     const last = rows.length > page.limit ? rows[page.limit - 1] : undefined;
@@ -52,7 +59,7 @@ export class Trash {
 
   async #entry(account: string, row: TrashedRow): Promise<TrashEntry> {
     const { id, kind: type, name, trashed_path: path } = row;
-    const entry = { id, type, name, path, trashedAt: row.trashed_at.toISOString() };
+    const entry = { id, type, name, path, trashedAt: row.trashed_at.toISOString(), daysLeft: row.days_left };
     if (row.version === null) return entry;
     const version = row as NodeRow & VersionRow;
     await verifiedSha256(this.keyring, account, id, version);
@@ -64,7 +71,7 @@ export class Trash {
     const restored = await this.database.tx(async (sql) => {
       await lockStructure(sql, account);
       const node = await trashedNode(sql, account, id);
-      if (!node) throw new NotFound('There is nothing with this id in the trash.');
+      if (!node || (await isBeingErased(sql, account, id))) throw new NotInTrash();
       const parents = await ensureFolders(sql, account, parsePath(node.trashed_path).slice(0, -1));
       const parent = parents.at(-1) as NodeRow;
       if (await childNamed(sql, account, parent.id, node.name)) throw new NameTaken();

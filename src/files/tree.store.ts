@@ -190,7 +190,9 @@ export async function insertFile(
 export async function insertVersion(sql: Sql, account: string, version: NewVersionRow, after: string): Promise<void> {
   await sql.prepared(
     'insert-version',
-    `with v as (
+    `with superseded as (
+       update versions set superseded_at = now() where account = $1 and id = $12
+     ), v as (
        insert into versions (${VERSION_COLUMNS})
        select ${VERSION_PARAMETERS.replace('#', '1 + (select number from versions where account = $1 and id = $12)')}
      )

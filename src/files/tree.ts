@@ -2,11 +2,12 @@ import { randomUUIDv7 } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Database, type Sql } from '../database/index.js';
 import { AccountKeyring } from '../keys/index.js';
-import { BelowFile, IsFolder, NameRefused, NameTaken, NotFound, TreeBusy } from './errors.js';
+import { BelowFile, IsFolder, NameRefused, NameTaken, NoSuchVersion, NotFound, TreeBusy } from './errors.js';
 import { checkPreconditions, type Preconditions } from './preconditions.js';
 import type { Names } from './names.js';
 import { entryRecord, fileRecord, folderRecord, type EntryRecord, type FolderRecord } from './records.js';
 import { childNamed, children, insertNode, versionById, walk, type NodeRow, type VersionRow } from './tree.store.js';
+import { versionOf } from './versions.store.js';
 
 export interface FoundFile {
   readonly node: NodeRow;
@@ -27,12 +28,15 @@ export class Tree {
     private readonly keyring: AccountKeyring,
   ) {}
 
-  /** The newest version of a file; a folder there is IsFolder. */
-  async file(account: string, names: Names): Promise<FoundFile> {
+  /** The newest version of a file, or the one that is named; a folder there is IsFolder. */
+  async file(account: string, names: Names, wanted?: string): Promise<FoundFile> {
     const node = await this.nodeAt(this.database, account, names);
     if (node.kind === 'folder') throw new IsFolder();
-    const version = await versionById(this.database, account, node.head as string);
-    if (!version) throw new NotFound();
+    const version =
+      wanted === undefined
+        ? await versionById(this.database, account, node.head as string)
+        : await versionOf(this.database, account, node.id, wanted);
+    if (!version) throw wanted === undefined ? new NotFound() : new NoSuchVersion();
     return { node, version, names: spelled(names, node) };
   }
 

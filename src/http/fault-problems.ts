@@ -114,6 +114,9 @@ export const faultProblems: readonly Row[] = [
   row(files.IntoItself, 'conflict'),
   row(files.RootStays, 'conflict'),
   row(files.PreconditionFailed, 'precondition-failed'),
+  row(files.NotInTrash, 'not-found'),
+  row(files.NoSuchVersion, 'not-found'),
+  row(files.NewestStays, 'conflict'),
 
   row(StagingFull, 'unavailable'),
   row(transfers.BodyCutShort, 'length-mismatch'),

@@ -1,7 +1,7 @@
 import { Controller, Get, Head, Inject, Put, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
-import { FileRecord } from '#contracts';
-import { Access, type Caller, CurrentCaller, Describe, USERS } from '../access/index.js';
+import { ContentQuery, FileRecord } from '#contracts';
+import { Access, type Caller, CurrentCaller, Describe, FromQuery, USERS } from '../access/index.js';
 import { Config } from '../config/index.js';
 import { etagOf, TreePath, type Names } from '../files/index.js';
 import { ByteBudgets } from './byte-budgets.js';
@@ -84,10 +84,11 @@ export class ContentController {
   async head(
     @CurrentCaller() caller: Caller,
     @TreePath() names: Names,
+    @FromQuery(ContentQuery) query: ContentQuery,
     @Req() request: Request,
     @Res() response: Response,
   ): Promise<void> {
-    const file = await this.readFile.run(caller.accountId, names);
+    const file = await this.readFile.run(caller.accountId, names, query.version);
     const span = this.answerHead(request, response, file);
     response.setHeader('Content-Length', span === null ? 0 : span.end - span.start);
     if (span === null) response.removeHeader('Content-Length');
@@ -97,7 +98,7 @@ export class ContentController {
   @Get(PATHS)
   @Access(USERS)
   @Describe({
-    summary: 'The bytes of the newest version, or one range of them.',
+    summary: 'The bytes of the newest version, or of the one that is named; or one range of them.',
     answers: { 200: ANY, 206: ANY, 304: null },
     headers: { ...CONDITIONS, Range: 'one range of bytes', 'If-Range': 'the range only when the version is this one' },
     problems: ['bad-name', 'is-folder', 'range', 'precondition-failed', 'content-damaged'],
@@ -105,10 +106,11 @@ export class ContentController {
   async read(
     @CurrentCaller() caller: Caller,
     @TreePath() names: Names,
+    @FromQuery(ContentQuery) query: ContentQuery,
     @Req() request: Request,
     @Res() response: Response,
   ): Promise<void> {
-    const file = await this.readFile.run(caller.accountId, names);
+    const file = await this.readFile.run(caller.accountId, names, query.version);
     const span = this.answerHead(request, response, file);
     if (span === null || span.start === span.end) {
       if (span) response.setHeader('Content-Length', 0);

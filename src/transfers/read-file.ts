@@ -30,8 +30,9 @@ export class ReadFile {
     private readonly health: ConnectionHealth,
   ) {}
 
-  async run(account: string, names: Names): Promise<OpenFile> {
-    const found = await this.tree.file(account, names);
+  /** The newest version, or the one that is named. */
+  async run(account: string, names: Names, version?: string): Promise<OpenFile> {
+    const found = await this.tree.file(account, names, version);
     const sha256 = await verifiedSha256(this.keyring, account, found.node.id, found.version);
     return { ...found, sha256, content: () => this.open(account, found, sha256) };
   }

@@ -1,6 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Drafts, Quota } from '../contents/index.js';
 import { Database } from '../database/index.js';
+import { UpkeepOfFiles } from './upkeep-of-files.js';
 import { Sweep } from './sweep.js';
 import { UpkeepOfConnections } from './upkeep-of-connections.js';
 import { analyzeYoungTables } from './young-tables.store.js';
@@ -16,6 +17,7 @@ export class UpkeepRounds implements OnApplicationBootstrap, OnApplicationShutdo
   private stopped = false;
 
   constructor(
+    private readonly files: UpkeepOfFiles,
     private readonly sweep: Sweep,
     private readonly drafts: Drafts,
     private readonly quota: Quota,
@@ -38,6 +40,7 @@ export class UpkeepRounds implements OnApplicationBootstrap, OnApplicationShutdo
     await this.step('statistics', () => analyzeYoungTables(this.database));
     await this.step('stray drafts', () => this.drafts.sweepStrays());
     await this.step('quota', () => this.quota.returnIdle());
+    await this.step('files', () => this.files.run());
     await this.step('sweep', () => this.sweep.run());
     await this.step('connections', () => this.connections.run());
   }

@@ -1,17 +1,19 @@
 import { Module } from '@nestjs/common';
 import { ConnectionsModule } from '../connections/index.js';
 import { ContentsModule } from '../contents/index.js';
+import { FilesModule } from '../files/index.js';
 import { Sweep } from './sweep.js';
 import { UpkeepOfConnections } from './upkeep-of-connections.js';
+import { UpkeepOfFiles } from './upkeep-of-files.js';
 import { UpkeepRounds } from './upkeep-rounds.js';
 
 /**
- * What is done while nobody looks: giving up lapsed drafts, deleting condemned blobs, settling what
+ * What is done while nobody looks: erasing what lay in the trash for long enough, and versions that are too many; giving up lapsed drafts, deleting condemned blobs, settling what
  * dead gateways held, writing markers on. Alone deletes blobs. Works on ciphertext, with no data key.
  */
 @Module({
-  imports: [ConnectionsModule, ContentsModule],
-  providers: [Sweep, UpkeepOfConnections, UpkeepRounds],
+  imports: [ConnectionsModule, ContentsModule, FilesModule],
+  providers: [Sweep, UpkeepOfConnections, UpkeepOfFiles, UpkeepRounds],
   exports: [Sweep, UpkeepRounds],
 })
 export class UpkeepModule {}

@@ -1,0 +1,63 @@
+import type { Sql } from '../database/index.js';
+import { lockUsage } from './quota.store.js';
+
+/**
+ * Begins a transaction that erases: from here on the account's quota is this transaction's. It comes before any lock on a
+ * file, since closing a slab waits for uploads while it holds the same row, and uploads wait for files.
+ */
+export async function beginErasing(sql: Sql, account: string): Promise<void> {
+  await lockUsage(sql, account);
+}
+
+/**
+ * Holds published contents for further versions until the transaction ends: nobody erases them meanwhile. False when one of
+ * them was erased already. Whoever makes a version of a content that is not its own (a copy) calls this first.
+ */
+export async function holdContents(sql: Sql, account: string, contents: readonly string[]): Promise<boolean> {
+  const distinct = [...new Set(contents)].sort();
+  const held = await sql.query(
+    `select 1 from contents where account = $1 and id = any($2::uuid[]) and state = 'published' order by id for share`,
+    [account, distinct],
+  );
+  return held.length === distinct.length;
+}
+
+/**
+ * Erases those of the contents that no version holds any more: the wrapped key goes, the blobs are condemned, the quota is
+ * free again, all in the caller's transaction, which called `beginErasing` and has deleted its versions. The lock waits for
+ * whoever holds a content for a copy; what they added is seen after it. Upkeep deletes the blobs.
+ */
+export async function eraseUnheld(sql: Sql, account: string, contents: readonly string[]): Promise<number> {
+  const distinct = [...new Set(contents)].sort();
+  await sql.query('select 1 from contents where account = $1 and id = any($2::uuid[]) order by id for update', [
+    account,
+    distinct,
+  ]);
+  const erased = await sql.query<{ id: string }>(
+    `with erased as (
+       update contents c set state = 'erased', wrapped_key = null, ended_at = now()
+       where c.account = $1 and c.id = any($2::uuid[]) and c.state = 'published'
+         and not exists (select 1 from versions v where v.account = $1 and v.content = c.id)
+       returning c.id, c.size, c.quota_slab
+     ), settled as (
+       update quota_usage set settled = greatest(0, settled - (
+         select coalesce(sum(size), 0) from erased
+         where not exists (select 1 from quota_slabs s where s.account = $1 and s.id = erased.quota_slab))::bigint)
+       where account = $1
+     )
+     select id from erased`,
+    [account, distinct],
+  );
+  const ids = erased.map(({ id }) => id);
+  if (ids.length > 0) await condemnBlobsOf(sql, account, ids);
+  return ids.length;
+}
+
+async function condemnBlobsOf(sql: Sql, account: string, contents: readonly string[]): Promise<void> {
+  await sql.execute(
+    `update blobs set state = 'condemned', condemned_at = now()
+     where account = $1 and state in ('intended', 'live')
+       and id in (select blob from shards where account = $1 and content = any($2::uuid[]))`,
+    [account, contents],
+  );
+}

@@ -1,0 +1,16 @@
+import { Injectable } from '@nestjs/common';
+import { EraseTrash, TrimVersions } from '../files/index.js';
+
+/** Erases what was asked to be, what lay in the trash for too long, and versions that are too many or too old. */
+@Injectable()
+export class UpkeepOfFiles {
+  constructor(
+    private readonly trash: EraseTrash,
+    private readonly versions: TrimVersions,
+  ) {}
+
+  async run(): Promise<void> {
+    await this.trash.run();
+    await this.versions.run();
+  }
+}
