@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { SettingRefused } from '../../errors.js';
 import type { Settings } from '../description.js';
@@ -109,4 +110,9 @@ describe('The presets', () => {
     expect(hosts?.test(new URL(endpoint.replace('{region}', 'eu-1')).hostname)).toBe(true);
     expect(endpoint.includes('{region}') || region !== undefined).toBe(true);
   });
+});
+
+it('The page for people names every kind of store', async () => {
+  const page = await readFile(new URL('../../../../docs/connect-s3.md', import.meta.url), 'utf8');
+  expect(presets.filter(({ id }) => !page.includes(`| \`${id}\``))).toEqual([]);
 });

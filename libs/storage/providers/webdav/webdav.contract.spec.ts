@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { newFolderName } from '../../folder-name.js';
 import { describeProvider } from '../../testing/index.js';
-import { startApache, startRcloneWebdav } from '../../testing/servers/dav-server.js';
+import { startApache, startNginx, startRcloneWebdav } from '../../testing/servers/dav-server.js';
 import { startNextcloudDouble } from '../../testing/servers/nextcloud-double.js';
 import { openWebdav } from './webdav-provider.js';
 
 describe.each([
   { name: 'Apache', start: startApache },
+  { name: 'nginx', start: startNginx },
   { name: 'rclone', start: startRcloneWebdav },
   { name: 'a double of Nextcloud', start: startNextcloudDouble },
 ])('$name', ({ name, start }) => {

@@ -37,6 +37,45 @@ export async function startApache(): Promise<DavServer> {
   return davServer(port, '/dav/', files, server, folder);
 }
 
+/** nginx with the module that teaches it PROPFIND: without that it speaks too little of WebDAV to be of use. */
+export async function startNginx(): Promise<DavServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'nginx-'));
+  const files = join(folder, 'files', 'dav');
+  await mkdir(files, { recursive: true });
+  const secret = createHash('sha1').update(login.password).digest('base64');
+  await writeFile(join(folder, 'users'), `${login.username}:{SHA}${secret}\n`);
+  const port = await freePort();
+  await writeFile(join(folder, 'conf'), nginxConf(folder, port));
+  const args = ['-p', folder, '-c', join(folder, 'conf'), '-e', join(folder, 'errors')];
+  const server = await RealServer.start('/usr/sbin/nginx', args, port);
+  return davServer(port, '/dav/', files, server, folder);
+}
+
+function nginxConf(folder: string, port: number): string {
+  const places = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  return `load_module /usr/lib/nginx/modules/ngx_http_dav_ext_module.so;
+daemon off;
+${process.getuid?.() === 0 ? 'user root;' : ''}
+pid ${folder}/pid;
+events { worker_connections 128; }
+http {
+  access_log off;
+  ${places.map((name) => `${name}_temp_path ${folder}/${name};`).join('\n  ')}
+  server {
+    listen 127.0.0.1:${port};
+    client_max_body_size 0;
+    location /dav/ {
+      root ${folder}/files;
+      auth_basic dav;
+      auth_basic_user_file ${folder}/users;
+      dav_methods PUT DELETE MKCOL COPY MOVE;
+      dav_ext_methods PROPFIND OPTIONS;
+    }
+  }
+}
+`;
+}
+
 /** `rclone serve webdav`: writes into the final file as bytes come, and knows no If-None-Match. */
 export async function startRcloneWebdav(): Promise<DavServer> {
   const folder = await mkdtemp(join(tmpdir(), 'rclone-'));
