@@ -75,6 +75,30 @@ export class ConsentWithdrawn extends AccessRefused {
   }
 }
 
+/** The vendor's answer to a code: used already, expired, or meant for somebody else. */
+export class CodeRefused extends AccessRefused {
+  constructor(options?: ErrorOptions) {
+    super(
+      'The vendor does not accept what it sent us: it was used already, or has expired. Please start again.',
+      options,
+    );
+  }
+}
+
+/** The vendor does not accept this gateway's own application. No person's consent is gone: the operator has to act. */
+export class ApplicationRefused extends AccessRefused {
+  constructor(
+    readonly code: string,
+    secretExpired = false,
+    options?: ErrorOptions,
+  ) {
+    const advice = secretExpired
+      ? 'Its client secret has expired: the operator has to make a new one in the vendor’s console.'
+      : 'The operator has to check its client id, client secret, scopes and redirect address in the vendor’s console.';
+    super(`The vendor refuses this gateway’s application (${code}). ${advice}`, options);
+  }
+}
+
 /** Where somebody wants us to go, we do not go. Never says what would have answered there. */
 export class AddressRefused extends AccessRefused {
   constructor(

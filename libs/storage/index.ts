@@ -6,6 +6,10 @@ export { type FolderPage, listsFolders, type ListsFolders, type RemoteFolder } f
 export { keepsTemporaries } from './keeps-temporaries.js';
 export { Outbound, type OutboundRules } from './outbound/index.js';
 export { probe, type ProbeOptions, type ProbeResult, type ProbeStep } from './probe.js';
+export { type CodeExchange, OAuthClient, type OAuthRegistration } from './oauth/client.js';
+export { newVerifier } from './oauth/pkce.js';
+export { missingScopes } from './oauth/scopes.js';
+export type { GrantedTokens } from './oauth/token-answer.js';
 export type { AccessTokens, Consent, OAuthEndpoints, OAuthRules, RemoteAccount } from './oauth/rules.js';
 export type * from './provider.js';
 export {

@@ -5,6 +5,16 @@ export interface OAuthApplication {
   readonly clientSecret: Secret;
 }
 
+/** What the operator says of a company whose clouds people connect by their consent. */
+export interface Vendor {
+  /** Null where the operator has registered none. */
+  readonly application: OAuthApplication | null;
+  /** Stands in for all of the vendor's hosts; null for the real ones. */
+  readonly origin: string | null;
+  /** The names of the variables that make the application, for people who miss it. */
+  readonly variables: readonly string[];
+}
+
 /** The environment as the gateway sees it: read once, checked whole, frozen. The class is the token by which Nest injects it. */
 export abstract class Config {
   abstract readonly port: number;
@@ -20,10 +30,8 @@ export abstract class Config {
   abstract readonly databaseWaitSeconds: number;
   abstract readonly redisUrl: Secret | null;
   abstract readonly rootKeyFile: string;
-  abstract readonly google: OAuthApplication | null;
-  abstract readonly microsoft: OAuthApplication | null;
-  abstract readonly googleOrigin: string | null;
-  abstract readonly microsoftOrigin: string | null;
+  /** By the name that the variables begin with, in small letters: `google` for GOOGLE_CLIENT_ID. */
+  abstract readonly vendors: Readonly<Record<string, Vendor>>;
   abstract readonly allowHosts: readonly string[];
   /** A number of hops, or addresses and ranges: what Express calls «trust proxy». */
   abstract readonly trustProxy: number | readonly string[];

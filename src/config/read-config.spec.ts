@@ -118,8 +118,18 @@ describe('what is accepted', () => {
   const accepted: [Environment, object][] = [
     [{ TESSERA_CHUNK_BYTES: '65536' }, { chunkBytes: 65_536 }],
     [{ TESSERA_CHUNK_BYTES: '1MiB' }, { chunkBytes: 2 ** 20 }],
-    [{ TESSERA_GOOGLE_ORIGIN: 'http://127.0.0.1:9999' }, { googleOrigin: 'http://127.0.0.1:9999' }],
-    [{ TESSERA_GOOGLE_ORIGIN: 'http://[::1]:9999/' }, { googleOrigin: 'http://[::1]:9999' }],
+    [{ TESSERA_GOOGLE_ORIGIN: 'http://127.0.0.1:9999' }, { vendors: { google: { origin: 'http://127.0.0.1:9999' } } }],
+    [{ TESSERA_GOOGLE_ORIGIN: 'http://[::1]:9999/' }, { vendors: { google: { origin: 'http://[::1]:9999' } } }],
+    [{ MICROSOFT_CLIENT_ID: '' }, { vendors: { microsoft: { application: null, origin: null } } }],
+    [
+      { MICROSOFT_CLIENT_ID: 'a', MICROSOFT_CLIENT_SECRET: 'b' },
+      {
+        vendors: {
+          google: { application: null, variables: ['GOOGLE_CLIENT_ID', 'GOOGLE_CLIENT_SECRET'] },
+          microsoft: { application: { clientId: 'a' } },
+        },
+      },
+    ],
     [
       { TESSERA_ALLOW_HOSTS: 'nas.local, 10.0.0.0/8,fd00::/8 , 192.168.1.7' },
       { allowHosts: ['nas.local', '10.0.0.0/8', 'fd00::/8', '192.168.1.7'] },
@@ -148,7 +158,7 @@ describe('a secret', () => {
     ['inspect', () => inspect(config, { depth: 9, showHidden: true })],
     ['a template', () => `${config.databaseUrl} ${config.redisUrl} ${config.metricsToken}`],
     ['concatenation', () => '' + config.firstAccount!.password],
-    ['Object.entries', () => String(Object.entries(config.microsoft!.clientSecret))],
+    ['Object.entries', () => String(Object.entries(config.vendors['microsoft']!.application!.clientSecret))],
   ];
   test.each(printers)('is not printed by %s', (_name, print) => {
     expect(print()).not.toContain('hunter2');

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Fault } from '#contracts';
-import type { Config, OAuthApplication } from './config.js';
+import type { Config, Vendor } from './config.js';
 import type { Secret } from './secret.js';
 import { settings, type SettingName, type Settings } from './settings.js';
 
@@ -56,10 +56,7 @@ function arrange(given: Settings): Config {
     databaseWaitSeconds: given.TESSERA_DATABASE_WAIT_SECONDS,
     redisUrl: given.REDIS_URL ?? null,
     rootKeyFile: resolve(given.TESSERA_ROOT_KEY_FILE ?? `${dataFolder}/root.key`),
-    google: application(given.GOOGLE_CLIENT_ID, given.GOOGLE_CLIENT_SECRET),
-    microsoft: application(given.MICROSOFT_CLIENT_ID, given.MICROSOFT_CLIENT_SECRET),
-    googleOrigin: given.TESSERA_GOOGLE_ORIGIN ?? null,
-    microsoftOrigin: given.TESSERA_MICROSOFT_ORIGIN ?? null,
+    vendors: vendors(given),
     allowHosts: given.TESSERA_ALLOW_HOSTS ?? [],
     trustProxy: given.TESSERA_TRUST_PROXY,
     maxConnections: given.TESSERA_MAX_CONNECTIONS,
@@ -75,14 +72,26 @@ function arrange(given: Settings): Config {
   };
 }
 
-function application(clientId: string | undefined, clientSecret: Secret | undefined): OAuthApplication | null {
-  return clientId && clientSecret ? { clientId, clientSecret } : null;
+/** Every X with a variable X_CLIENT_ID; X_CLIENT_SECRET and TESSERA_X_ORIGIN belong to it. */
+const VENDORS = Object.keys(settings.shape).flatMap((name) => /^([A-Z]+)_CLIENT_ID$/.exec(name)?.[1] ?? []);
+
+const pairOf = (vendor: string) => [`${vendor}_CLIENT_ID`, `${vendor}_CLIENT_SECRET`] as [SettingName, SettingName];
+
+function vendors(given: Settings): Readonly<Record<string, Vendor>> {
+  return Object.fromEntries(
+    VENDORS.map((vendor) => {
+      const variables = pairOf(vendor);
+      const [clientId, clientSecret] = variables.map((name) => given[name]) as [string?, Secret?];
+      const origin = given[`TESSERA_${vendor}_ORIGIN` as SettingName] as string | undefined;
+      const application = clientId && clientSecret ? { clientId, clientSecret } : null;
+      return [vendor.toLowerCase(), { application, origin: origin ?? null, variables }];
+    }),
+  );
 }
 
 const PAIRS: readonly (readonly [SettingName, SettingName])[] = [
   ['TESSERA_ADMIN_EMAIL', 'TESSERA_ADMIN_PASSWORD'],
-  ['GOOGLE_CLIENT_ID', 'GOOGLE_CLIENT_SECRET'],
-  ['MICROSOFT_CLIENT_ID', 'MICROSOFT_CLIENT_SECRET'],
+  ...VENDORS.map(pairOf),
 ];
 
 function checkTogether(given: Settings, config: Config, fileExists: (path: string) => boolean): void {
