@@ -6,6 +6,7 @@ import { type Config, ConfigModule } from './config/index.js';
 import { ConnectionsModule } from './connections/index.js';
 import { ContentsModule } from './contents/index.js';
 import { DatabaseModule } from './database/index.js';
+import { DoorsModule } from './doors/index.js';
 import { EphemeralModule } from './ephemeral/index.js';
 import { HealthModule } from './health/index.js';
 import { HttpModule } from './http/index.js';
@@ -36,6 +37,7 @@ export class AppModule {
         FilesModule,
         TransfersModule,
         UpkeepModule,
+        DoorsModule,
         HttpModule,
       ],
     };

@@ -123,6 +123,9 @@ describe('every route, called by everybody', () => {
       'GET /api/health/ready',
       'GET /api/openapi.json',
       'GET /setup',
+      'OPTIONS /',
+      'OPTIONS /dav',
+      'OPTIONS /dav/*path',
       'POST /api/auth/login',
       'POST /api/auth/setup',
     ]);

@@ -53,6 +53,7 @@ export const problems = {
   'precondition-failed': kind(412, 'Precondition failed', 'What the call was meant for has changed meanwhile.'),
   'too-large': kind(413, 'Too large', 'The body is larger than this call takes.'),
   'address-too-long': kind(414, 'Address too long', 'The address of the request is longer than the gateway reads.'),
+  'body-unexpected': kind(415, 'Body not expected', 'The call takes no body, or none of this type.'),
   range: kind(416, 'Range not satisfiable', 'No byte of the file lies in the range that was asked for.'),
   'expectation-failed': kind(417, 'Expectation failed', 'The gateway knows no expectation but 100-continue.'),
   validation: kind(

@@ -31,7 +31,10 @@ async function asked(rule: AccessRule | undefined, headers: Record<string, strin
   const handler = () => {};
   if (rule !== undefined) Reflect.defineMetadata(ACCESS, rule, handler);
   const request = { headers, method, ip: '192.0.2.1' };
-  const context = { getHandler: () => handler, switchToHttp: () => ({ getRequest: () => request }) };
+  const context = {
+    getHandler: () => handler,
+    switchToHttp: () => ({ getRequest: () => request, getResponse: () => ({}) }),
+  };
   try {
     await guard.canActivate(context as unknown as ExecutionContext);
     return 'in';

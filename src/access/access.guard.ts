@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { Request } from 'express';
+import type { Request, Response } from 'express';
 import { BasicSignIn, type Identity, Sessions } from '../accounts/index.js';
 import { Config, type Secret } from '../config/index.js';
 import { ACCESS, type AccessRule } from './access.js';
@@ -11,6 +11,7 @@ import { type Credentials, readCredentials } from './credentials.js';
 import { ForeignOrigin, NotAllowed, NotSignedIn } from './faults.js';
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+const CHALLENGE = 'Basic realm="Tessera", charset="UTF-8"';
 /** An app password is not guessed, an account's own is: both are far shorter than this. */
 const LONGEST_PASSWORD = 512;
 
@@ -33,10 +34,13 @@ export class AccessGuard implements CanActivate {
     if (rule === undefined) throw new NotAllowed();
     if (rule === 'public') return true;
     const request = context.switchToHttp().getRequest<Request>();
+    const response = context.switchToHttp().getResponse<Response>();
+    if (asksForPassword(rule)) response.setHeader('WWW-Authenticate', CHALLENGE);
     const credentials = readCredentials(request, this.#cookie);
     if (credentials === null) throw new NotSignedIn();
     if (rule === 'scrape' && isSecret(credentials, this.config.metricsToken)) return true;
     request.caller = await this.#recognise(request, credentials, rule);
+    if (asksForPassword(rule)) response.removeHeader('WWW-Authenticate');
     if (!allows(rule, request.caller)) throw new NotAllowed();
     return true;
   }
@@ -63,6 +67,10 @@ export class AccessGuard implements CanActivate {
     if (origin === undefined && via === 'basic') return;
     if (origin !== this.config.publicUrl) throw new ForeignOrigin();
   }
+}
+
+function asksForPassword(rule: AccessRule): boolean {
+  return typeof rule === 'object' && rule.challenge === true;
 }
 
 function allows(rule: AccessRule, caller: Caller): boolean {

@@ -3,10 +3,14 @@ import type { Role } from '#contracts';
 
 /**
  * Who may call a route. `public`: anybody. `signed-in`: any account. `scrape`: an admin, or who holds the metrics token.
- * `roles`: an account with at least one of them. `basic` takes an e-mail address and a password in place of a token.
+ * `roles`: an account with at least one of them. `basic` takes an e-mail address and a password in place of a token; `challenge` asks for them, so that
+ * programs and browsers do.
  */
 export type AccessRule =
-  'public' | 'signed-in' | 'scrape' | { readonly roles: readonly Role[]; readonly basic?: boolean };
+  | 'public'
+  | 'signed-in'
+  | 'scrape'
+  | { readonly roles: readonly Role[]; readonly basic?: boolean; readonly challenge?: boolean };
 
 export const ACCESS = 'tessera:access';
 
@@ -15,6 +19,8 @@ export const Access = (rule: AccessRule): MethodDecorator => SetMetadata(ACCESS,
 
 /** For every file and cloud call. */
 export const USERS: AccessRule = { roles: ['user'], basic: true };
+/** For the door that programs knock at with a password. */
+export const DAV_USERS: AccessRule = { roles: ['user'], basic: true, challenge: true };
 export const ADMINS: AccessRule = { roles: ['admin'] };
 
 export function inWords(rule: AccessRule): string {

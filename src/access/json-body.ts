@@ -1,48 +1,22 @@
 import type { Request, Response } from 'express';
-import { BodyTooLarge, BodyTooSlow, BodyUnreadable } from './faults.js';
+import { BodyUnreadable } from './faults.js';
+import { readSmallBody } from './small-body.js';
 
-const MOST_BYTES = 1024 * 1024;
 const DEEPEST = 32;
-const PATIENCE_MS = 30_000;
 const JSON_TYPE = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 /** Names by which a parsed object reaches for what all objects share. */
 const REACHING = new Set(['__proto__', 'constructor', 'prototype']);
 
 /**
- * Reads the body as JSON, once the caller was let in and the route wants one: until then nothing of it is read, nor asked
- * for where the client waits. Throws BodyUnreadable, BodyTooLarge, BodyTooSlow.
+ * Reads the body as JSON, once the caller was let in and the route wants one. Throws BodyUnreadable, BodyTooLarge, BodyTooSlow.
  */
 export async function readJson(request: Request, response: Response): Promise<unknown> {
   if (!JSON_TYPE.test(request.headers['content-type'] ?? '')) {
     throw new BodyUnreadable('This call takes JSON: send Content-Type: application/json.');
   }
-  if ((request.headers['content-encoding'] ?? 'identity') !== 'identity') {
-    throw new BodyUnreadable('A body in a Content-Encoding is not unpacked here.');
-  }
-  if (Number(request.headers['content-length'] ?? 0) > MOST_BYTES) throw new BodyTooLarge(MOST_BYTES);
-  if (request.expectsContinue === true) response.writeContinue();
-  const text = decoded(await collected(request));
+  const text = decoded(await readSmallBody(request, response));
   refuseDeep(text);
   return refuseReaching(parsed(text));
-}
-
-function collected(request: Request): Promise<Buffer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-  const pieces: Buffer[] = [];
-  let length = 0;
-  const timer = setTimeout(() => reject(new BodyTooSlow()), PATIENCE_MS);
-  const take = (piece: Buffer) => {
-    length += piece.length;
-    if (length > MOST_BYTES) reject(new BodyTooLarge(MOST_BYTES));
-    else pieces.push(piece);
-  };
-  const end = () => resolve(Buffer.concat(pieces));
-  const fail = () => reject(new BodyUnreadable('The body broke off.'));
-  request.on('data', take).once('end', end).once('error', fail).once('close', fail);
-  return promise.finally(() => {
-    clearTimeout(timer);
-    request.off('data', take).off('end', end).off('close', fail).pause();
-  });
 }
 
 function decoded(bytes: Buffer): string {

@@ -19,8 +19,8 @@ interface Recollection {
   readonly until: number;
 }
 
-/** Programs send their password with every request; it is hashed slowly once in five minutes. */
-const RECOLLECTION_MS = 300_000;
+/** Programs send their password with every request; it is hashed slowly once in a minute. */
+const RECOLLECTION_MS = 60_000;
 const MOST_RECOLLECTIONS = 1000;
 
 /**

@@ -27,6 +27,13 @@ export class BelowFile extends Fault {
   }
 }
 
+/** The caller wants no folders made on the way. */
+export class ParentMissing extends Fault {
+  constructor() {
+    super('The folder that this should lie in is not there.');
+  }
+}
+
 /** Others kept changing this part of the tree under every look. */
 export class TreeBusy extends Fault {
   override readonly retriable = true;
@@ -38,7 +45,7 @@ export class TreeBusy extends Fault {
 
 export class IntoItself extends Fault {
   constructor() {
-    super('A folder cannot be moved into itself.');
+    super('Nothing can be moved or copied into itself, nor over what it lies in.');
   }
 }
 

@@ -1,6 +1,8 @@
 import { Module, type OnModuleInit } from '@nestjs/common';
 import { AccountHooks, AccountsModule } from '../accounts/index.js';
 import { KeysModule } from '../keys/index.js';
+import { CopyController } from './copy.controller.js';
+import { CopyEntry } from './copy.js';
 import { EraseTrash } from './erase-trash.js';
 import { MoveEntry } from './move.js';
 import { Trash } from './trash.js';
@@ -19,9 +21,9 @@ import { VersionsController } from './versions.controller.js';
  */
 @Module({
   imports: [AccountsModule, KeysModule],
-  controllers: [TreeController, TrashController, VersionsController],
-  providers: [Tree, MoveEntry, Trash, EraseTrash, TrimVersions, Versions],
-  exports: [Tree, MoveEntry, Trash, EraseTrash, TrimVersions, Versions],
+  controllers: [TreeController, TrashController, VersionsController, CopyController],
+  providers: [Tree, MoveEntry, CopyEntry, Trash, EraseTrash, TrimVersions, Versions],
+  exports: [Tree, MoveEntry, CopyEntry, Trash, EraseTrash, TrimVersions, Versions],
 })
 export class FilesModule implements OnModuleInit {
   constructor(private readonly hooks: AccountHooks) {}

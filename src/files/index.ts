@@ -1,6 +1,7 @@
 export { FilesModule } from './files.module.js';
 export { EraseTrash } from './erase-trash.js';
 export { TrimVersions } from './trim-versions.js';
+export { CopyEntry } from './copy.js';
 export { MoveEntry } from './move.js';
 export { Trash } from './trash.js';
 export { Tree, type FoundFile, type FolderPage } from './tree.js';

@@ -6,6 +6,10 @@ export interface Preconditions {
   readonly match?: '*' | readonly string[];
   /** `If-None-Match`: none of these versions, or `*` for no file at all. */
   readonly noneMatch?: '*' | readonly string[];
+  /** The folder above must be there; without this, folders that are missing are made. */
+  readonly parentThere?: boolean;
+  /** What the header `If` asks of the newest version, beside locks; null when there is none. */
+  readonly holds?: (version: string | null) => boolean;
 }
 
 export function etagOf(version: string): string {
@@ -14,6 +18,7 @@ export function etagOf(version: string): string {
 
 /** `version` is the newest one at the path, null when there is none. */
 export function checkPreconditions(wanted: Preconditions, version: string | null): void {
+  if (wanted.holds?.(version) === false) throw new PreconditionFailed();
   if (wanted.match !== undefined) {
     const fits = version !== null && (wanted.match === '*' || wanted.match.includes(version));
     if (!fits) throw new PreconditionFailed();

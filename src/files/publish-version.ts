@@ -14,7 +14,7 @@ import {
   type NodeRow,
   type VersionRow,
 } from './tree.store.js';
-import { ensureFoldersBelow, type FoundFile } from './tree.js';
+import { foldersAbove, type FoundFile } from './tree.js';
 
 /** What a finished content tells about the version that it becomes. */
 export interface NewVersion {
@@ -68,7 +68,7 @@ async function create(
 ): Promise<Published | undefined> {
   const { account, names, nodes } = target;
   checkPreconditions(target.wanted, null);
-  const parents = await ensureFoldersBelow(sql, account, nodes, names.slice(0, -1));
+  const parents = await foldersAbove(sql, account, nodes, target);
   const parent = (parents.at(-1) as NodeRow).id;
   const name = names.at(-1) as string;
   const row = sealedRow(keys, { account, file: randomUUIDv7() }, version);

@@ -1,5 +1,5 @@
 import { openVersion, type VersionFields } from '#crypto';
-import type { AccountKeyring } from '../keys/index.js';
+import type { AccountKeyring, AccountKeys } from '../keys/index.js';
 import { formatPath, type Names } from './names.js';
 import { etagOf } from './preconditions.js';
 import type { ListedRow, NodeRow, VersionRow } from './tree.store.js';
@@ -49,8 +49,13 @@ export async function verifiedSha256(
   file: string,
   version: VersionRow,
 ): Promise<Buffer> {
-  const { tree } = await keyring.byId(account, version.account_key);
-  return openVersion(tree, versionFields(account, file, version), version.mac, version.sealed_sha256);
+  return openedSha256(await keyring.byId(account, version.account_key), { account, file }, version);
+}
+
+/** The same, for who has the keys that the row names. */
+export function openedSha256(keys: AccountKeys, place: { account: string; file: string }, version: VersionRow): Buffer {
+  const fields = versionFields(place.account, place.file, version);
+  return openVersion(keys.tree, fields, version.mac, version.sealed_sha256);
 }
 
 export async function fileRecord(

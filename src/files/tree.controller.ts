@@ -50,12 +50,12 @@ export class TreeController {
     answers: { 200: NodeRecord },
     problems: ['bad-name', 'exists', 'not-a-folder', 'conflict'],
   })
-  relocate(
+  async relocate(
     @CurrentCaller() caller: Caller,
     @TreePath() names: Names,
     @FromBody(MoveRequest) body: MoveRequest,
   ): Promise<EntryRecord> {
-    return this.move.run(caller.accountId, names, parsePath(body.path));
+    return (await this.move.run(caller.accountId, names, parsePath(body.path))).entry;
   }
 
   @Delete(PATHS)

@@ -2,7 +2,16 @@ import { randomUUIDv7 } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Database, type Sql } from '../database/index.js';
 import { AccountKeyring } from '../keys/index.js';
-import { BelowFile, IsFolder, NameRefused, NameTaken, NoSuchVersion, NotFound, TreeBusy } from './errors.js';
+import {
+  BelowFile,
+  IsFolder,
+  NameRefused,
+  NameTaken,
+  NoSuchVersion,
+  NotFound,
+  ParentMissing,
+  TreeBusy,
+} from './errors.js';
 import { checkPreconditions, type Preconditions } from './preconditions.js';
 import type { Names } from './names.js';
 import { entryRecord, fileRecord, folderRecord, type EntryRecord, type FolderRecord } from './records.js';
@@ -71,14 +80,15 @@ export class Tree {
     const whole = nodes.length === names.length + 1;
     if (whole && last?.kind === 'folder') throw new IsFolder();
     if (!whole && last?.kind === 'file') throw new BelowFile();
+    if (wanted.parentThere && nodes.length < names.length) throw new ParentMissing();
     checkPreconditions(wanted, whole ? (last?.head ?? null) : null);
   }
 
-  makeFolder(account: string, names: Names): Promise<FolderRecord> {
+  makeFolder(account: string, names: Names, wanted: Preconditions = {}): Promise<FolderRecord> {
     return this.database.tx(async (sql) => {
       const name = names.at(-1);
       if (name === undefined) throw new NameTaken();
-      const parents = await ensureFolders(sql, account, names.slice(0, -1));
+      const parents = await foldersAbove(sql, account, await walk(sql, account, names.slice(0, -1)), { names, wanted });
       const parent = parents.at(-1) as NodeRow;
       const id = randomUUIDv7();
       const node = await insertNode(sql, account, { id, parent: parent.id, kind: 'folder', name, head: null });
@@ -98,6 +108,19 @@ export async function walkWhole(sql: Sql, account: string, names: Names): Promis
   const nodes = await walk(sql, account, names);
   if (nodes.length !== names.length + 1) throw new NotFound();
   return nodes;
+}
+
+/** The folders above a target, the top one first, of which some were found: the others are made, unless that is not wanted. */
+export function foldersAbove(
+  sql: Sql,
+  account: string,
+  found: readonly NodeRow[],
+  target: { names: Names; wanted: Preconditions },
+): Promise<NodeRow[]> {
+  const { names, wanted } = target;
+  const missing = found.length < names.length && found.at(-1)?.kind === 'folder';
+  if (missing && wanted.parentThere) throw new ParentMissing();
+  return ensureFoldersBelow(sql, account, found, names.slice(0, -1));
 }
 
 /** The folders along a path, the top one first, making those that are missing; a file among them is BelowFile. */

@@ -7,6 +7,7 @@ import * as accounts from '../accounts/index.js';
 import * as connections from '../connections/index.js';
 import * as contents from '../contents/index.js';
 import * as database from '../database/index.js';
+import * as doors from '../doors/index.js';
 import { EphemeralAway } from '../ephemeral/index.js';
 import * as files from '../files/index.js';
 import { KeyDestroyed, RootEpochMissing } from '../keys/index.js';
@@ -110,6 +111,7 @@ export const faultProblems: readonly Row[] = [
   row(files.NameTaken, 'exists'),
   row(files.IsFolder, 'is-folder'),
   row(files.BelowFile, 'not-a-folder'),
+  row(files.ParentMissing, 'conflict'),
   row(files.TreeBusy, 'unavailable'),
   row(files.IntoItself, 'conflict'),
   row(files.RootStays, 'conflict'),
@@ -117,6 +119,11 @@ export const faultProblems: readonly Row[] = [
   row(files.NotInTrash, 'not-found'),
   row(files.NoSuchVersion, 'not-found'),
   row(files.NewestStays, 'conflict'),
+
+  row(doors.DavUnreadable, 'bad-request'),
+  row(doors.BodyUnexpected, 'body-unexpected'),
+  row(doors.MethodUnfit, 'method-not-allowed'),
+  row(doors.DavRefused, 'forbidden'),
 
   row(StagingFull, 'unavailable'),
   row(transfers.BodyCutShort, 'length-mismatch'),

@@ -4,7 +4,7 @@ import { deriveAccountKeys, deriveContentKeys, SecretKey, unwrapKey, wrapKey, ty
 
 import { Database, type Sql } from '../database/index.js';
 import { KeyDestroyed } from './errors.js';
-import { accountKeyById, addAccountKey, currentAccountKey, type AccountKeyRow } from './keys.store.js';
+import { accountKeyById, accountKeyIds, addAccountKey, currentAccountKey, type AccountKeyRow } from './keys.store.js';
 import { RootKeyring } from './root-keys.js';
 
 export type AccountKeys = ReturnType<typeof deriveAccountKeys> & { readonly id: string };
@@ -47,6 +47,13 @@ export class AccountKeyring {
     const row = await accountKeyById(this.database, account, id);
     if (!row) throw new KeyDestroyed();
     return this.open(account, row);
+  }
+
+  /** All keys that versions of this account may be sealed under, by id: for work inside a transaction, which cannot ask for more. */
+  async all(account: string): Promise<ReadonlyMap<string, AccountKeys>> {
+    const keys = new Map<string, AccountKeys>();
+    for (const id of await accountKeyIds(this.database, account)) keys.set(id, await this.byId(account, id));
+    return keys;
   }
 
   /** What a purge must call in every gateway: an unwrapped key outlives its row otherwise. */

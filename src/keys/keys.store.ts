@@ -41,6 +41,14 @@ export async function currentAccountKey(sql: Sql, account: string): Promise<Acco
   return rows[0];
 }
 
+export async function accountKeyIds(sql: Sql, account: string): Promise<string[]> {
+  const rows = await sql.query<{ id: string }>(
+    'select id from account_keys where account = $1 and wrapped is not null',
+    [account],
+  );
+  return rows.map((row) => row.id);
+}
+
 export async function accountKeyById(sql: Sql, account: string, id: string): Promise<AccountKeyRow | undefined> {
   const rows = await sql.query<AccountKeyRow>(
     'select id, wrapped, root_epoch from account_keys where account = $1 and id = $2',

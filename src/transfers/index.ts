@@ -1,3 +1,5 @@
+export { ContentExchange } from './content-exchange.js';
+export { uploadHeaders } from './request-headers.js';
 export { TransfersModule } from './transfers.module.js';
 export { ReadFile } from './read-file.js';
 export { StoreFile } from './store-file.js';

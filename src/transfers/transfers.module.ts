@@ -5,6 +5,7 @@ import { FilesModule } from '../files/index.js';
 import { KeysModule } from '../keys/index.js';
 import { ByteBudgets } from './byte-budgets.js';
 import { ChunkSender } from './chunk-sender.js';
+import { ContentExchange } from './content-exchange.js';
 import { ContentController } from './content.controller.js';
 import { PlacementController } from './placement.controller.js';
 import { ReadFile } from './read-file.js';
@@ -20,7 +21,7 @@ import { StoreFile } from './store-file.js';
 @Module({
   imports: [ConnectionsModule, ContentsModule, FilesModule, KeysModule],
   controllers: [ContentController, PlacementController],
-  providers: [ByteBudgets, ChunkSender, ReadFile, RoomForUpload, SendChunk, ShowPlacement, StoreFile],
-  exports: [ReadFile, StoreFile],
+  providers: [ByteBudgets, ChunkSender, ContentExchange, ReadFile, RoomForUpload, SendChunk, ShowPlacement, StoreFile],
+  exports: [ContentExchange, ReadFile, StoreFile],
 })
 export class TransfersModule {}

@@ -1,0 +1,2 @@
+export { DoorsModule } from './doors.module.js';
+export * from './webdav/faults.js';
