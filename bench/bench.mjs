@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { rcloneVersion } from './contenders/rclone.mjs';
 import { freeBytes, openPlace, touchMemory } from './places.mjs';
+import { erasure } from './rows/erasure.mjs';
 import { listing } from './rows/listing.mjs';
 import { largeUploads, manyUploads } from './rows/memory.mjs';
 import { startUp } from './rows/start-up.mjs';
@@ -25,6 +26,7 @@ const FULL = {
   smallFiles: 2000,
   manyUploads: { count: 1000, length: MIB },
   largeUploads: { count: 16, length: GIB },
+  erasureSeconds: 0.5,
 };
 const QUICK = {
   large: 128 * MIB,
@@ -34,11 +36,13 @@ const QUICK = {
   smallFiles: 400,
   manyUploads: { count: 200, length: MIB },
   largeUploads: { count: 4, length: 128 * MIB },
+  erasureSeconds: 0.2,
 };
 /** What all rounds leave behind, at the most at one time. */
 const ROOM_NEEDED = { memory: 9 * GIB, disk: 20 * GIB };
 
 const SECTIONS = [
+  { name: 'erasure', where: 'memory', run: erasure },
   { name: 'upload', where: 'memory', large: true, run: upload },
   { name: 'download', where: 'memory', large: true, run: download },
   { name: 'range', where: 'memory', large: true, run: ranges },

@@ -82,7 +82,7 @@ describe('parity shards', () => {
     const code = ErasureCode.of({ data: 4, parity: 3 });
     const shards = randomShards(code, 100);
     for (const wanted of [4, 5, 6]) {
-      expect(code.parityOf(shards.slice(0, 4), [wanted])).toEqual([shards[wanted]]);
+      expect(code.parityOf(shards.slice(0, 4), { wanted: [wanted] })).toEqual([shards[wanted]]);
     }
   });
 

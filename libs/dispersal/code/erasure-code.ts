@@ -52,14 +52,14 @@ export class ErasureCode implements ShardCounts {
   }
 
   /**
-   * The wanted parity shards (all, where not said) of the same columns of all data shards, all of one length.
-   * Mirrors are the very buffers that were given.
+   * All parity shards (or the wanted ones) of the same columns of all data shards, all of one length.
+   * They are new buffers, or lie in the ones given as `into`, of that length. Mirrors are the very
+   * buffers that were given.
    */
-  parityOf(data: readonly Buffer[], wanted?: readonly number[]): Buffer[] {
+  parityOf(data: readonly Buffer[], { wanted, into }: { wanted?: readonly number[]; into?: Buffer[] } = {}): Buffer[] {
     if (data.length !== this.data) throw new RangeError(`${data.length} of ${this.data} data shards`);
-    const parity = wanted?.map((shard) => shard - this.data);
-    const matrix = parity ? parity.map((row) => this.matrix[row] as Uint8Array) : this.matrix;
-    return combined(matrix, data);
+    const rows = wanted?.map((shard) => this.matrix[shard - this.data] as Uint8Array);
+    return combined(rows ?? this.matrix, data, into);
   }
 
   /**
@@ -90,13 +90,13 @@ export class Recovery {
   }
 }
 
-function combined(matrix: Matrix, inputs: readonly Buffer[]): Buffer[] {
+function combined(matrix: Matrix, inputs: readonly Buffer[], into?: Buffer[]): Buffer[] {
   const [first] = inputs as [Buffer];
   if (inputs.some(({ length }) => length !== first.length)) throw new RangeError('shards of unequal length');
   // Of a single shard, every other one is a copy.
   if (inputs.length === 1) return matrix.map(() => first);
   if (matrix.length === 0) return [];
-  const outputs = matrix.map(() => Buffer.allocUnsafeSlow(first.length));
+  const outputs = into ?? matrix.map(() => Buffer.allocUnsafeSlow(first.length));
   combine(matrix, inputs, outputs);
   return outputs;
 }

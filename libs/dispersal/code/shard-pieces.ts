@@ -18,10 +18,13 @@ export interface ShardSource {
 /** The digest of each shard of a source, data shards first: one pass over it, holding a slice at a time. */
 export async function digestShards(code: ErasureCode, source: ShardSource): Promise<Buffer[]> {
   const digests = Array.from({ length: code.data === 1 ? 1 : code.shards }, () => new ShardDigest());
+  const slice = Math.min(sliceColumns(code), code.shardLength(source.length));
+  const room = Array.from({ length: code.data === 1 ? 0 : code.parity }, () => Buffer.allocUnsafeSlow(slice));
   for (const [from, to] of slices(code, code.shardLength(source.length))) {
     if (from > 0) await othersFirst();
     const data = await columns(code, source, from, to);
-    const all = code.data === 1 ? data : [...data, ...code.parityOf(data)];
+    const into = room.map((parity) => parity.subarray(0, to - from));
+    const all = code.data === 1 ? data : [...data, ...code.parityOf(data, { into })];
     digests.forEach((digest, shard) => digest.update(all[shard] as Buffer));
   }
   const found = digests.map((digest) => digest.digest());
@@ -35,7 +38,7 @@ export async function digestShards(code: ErasureCode, source: ShardSource): Prom
 export async function* shardPieces(code: ErasureCode, source: ShardSource, shard: number): AsyncGenerator<Buffer> {
   for (const [from, to] of slices(code, code.shardLength(source.length))) {
     if (shard < code.data) yield await column(code, source, shard, from, to);
-    else yield code.parityOf(await columns(code, source, from, to), [shard])[0] as Buffer;
+    else yield code.parityOf(await columns(code, source, from, to), { wanted: [shard] })[0] as Buffer;
   }
 }
 
