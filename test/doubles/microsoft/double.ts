@@ -1,10 +1,16 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { Accounts, type NewUser, type SignInWays, type Tokens, type User } from './accounts.js';
-import type { Asked, Reply } from './exchange.js';
+import { BytesHost, type BytesWays } from './bytes-host.js';
+import { type Drive, filesOf, type Item } from './drive.js';
+import { type Asked, refusal, Refusal, type Reply } from './exchange.js';
+import { Graph, type GraphWays } from './graph.js';
 import { signIn } from './sign-in.js';
 import { type Misdeed, type RandomTrouble, type ScriptLine, Troubles } from './troubles.js';
 
@@ -13,7 +19,7 @@ export interface DoubleOptions {
   readonly port?: number;
   readonly clientId?: string;
   readonly clientSecret?: string;
-  /** As the consent page shows it. */
+  /** As the consent page shows it, and as the application's folder is called. */
   readonly applicationName?: string;
   /** Exact addresses; without them every one that Microsoft would take at all. */
   readonly redirectUris?: readonly string[];
@@ -30,10 +36,18 @@ export interface ConsentChoice {
   readonly scopes?: readonly string[];
 }
 
+export interface StoredFile {
+  /** Below the application's folder, its own name left away. */
+  readonly path: string;
+  readonly size: number;
+}
+
 const usualUsers: readonly NewUser[] = [
   { email: 'ada@example.com', name: 'Ada Example' },
   { email: 'grace@firm.example', name: 'Grace Example', kind: 'business' },
 ];
+/** Those that a drive acts on inside; all others happen before or after. */
+const inward = ['loses', 'spoils', 'keeps'];
 
 /**
  * Stands in for Microsoft: the sign-in, Graph, and (on another origin) the hosts that take uploads and give downloads.
@@ -42,23 +56,28 @@ const usualUsers: readonly NewUser[] = [
 export class MicrosoftDouble {
   /** Everything that was asked, as `METHOD http://…`, in order. */
   readonly requests: string[] = [];
-  readonly ways: SignInWays;
   readonly clientId: string;
   readonly clientSecret: string;
   readonly accounts: Accounts;
+  readonly graph: Graph;
+  readonly bytes: BytesHost;
   readonly troubles = new Troubles();
+  /** Requests that came although a `Retry-After` had not passed. */
+  early = 0;
   private ahead = 0;
+  private quietUntil = 0;
   private server: Server | null = null;
+  private bytesServer: Server | null = null;
+  private readonly folder = mkdtempSync(join(tmpdir(), 'microsoft-double-'));
+  private readonly clock = { now: () => Date.now() + this.ahead };
 
   constructor(options: DoubleOptions = {}) {
     const { clientId = 'tessera-client', clientSecret = 'tessera-secret' } = options;
     const { applicationName: name = 'Tessera', redirectUris = null, users = usualUsers } = options;
     [this.clientId, this.clientSecret] = [clientId, clientSecret];
-    this.accounts = new Accounts(
-      { clientId, clientSecret, name, redirectUris },
-      { now: () => Date.now() + this.ahead },
-    );
-    this.ways = this.accounts.ways;
+    this.accounts = new Accounts({ clientId, clientSecret, name, redirectUris }, this.clock);
+    this.bytes = new BytesHost(this.clock, this.folder, () => this.bytesOrigin);
+    this.graph = new Graph(this.accounts, this.bytes);
     for (const user of users) this.accounts.add(user);
   }
 
@@ -66,8 +85,30 @@ export class MicrosoftDouble {
     return originOf(this.server);
   }
 
+  /** Where upload and download addresses lead. */
+  get bytesOrigin(): string {
+    return originOf(this.bytesServer);
+  }
+
+  get ways(): { readonly signIn: SignInWays; readonly graph: GraphWays; readonly bytes: BytesWays } {
+    return { signIn: this.accounts.ways, graph: this.graph.ways, bytes: this.bytes.ways };
+  }
+
   get users(): readonly User[] {
     return this.accounts.users;
+  }
+
+  drive(email = this.users[0]?.email ?? ''): Drive {
+    return this.graph.driveOf(this.accounts.find(email));
+  }
+
+  /** All files in the application's folder of this user, and not in the bin. */
+  files(email?: string): readonly StoredFile[] {
+    const drive = this.drive(email);
+    if (!drive.approot) return [];
+    return filesOf(drive.approot).flatMap((item) =>
+      item.children ? [] : [{ path: pathOf(item, drive.approot), size: item.content?.length ?? 0 }],
+    );
   }
 
   /** Its own time goes on by so much: codes, tokens, sessions and download addresses expire. */
@@ -93,8 +134,8 @@ export class MicrosoftDouble {
     const shown = await fetch(authorize, { redirect: 'manual' });
     const html = await shown.text();
     if (shown.status === 302) return shown.headers.get('location') ?? '';
-    if (shown.status !== 200)
-      throw new Error(`the consent page says: ${html.replaceAll(/<style.*?<\/style>|<[^>]*>/g, ' ')}`);
+    const words = html.replaceAll(/<style.*?<\/style>|<[^>]*>/g, ' ');
+    if (shown.status !== 200) throw new Error(`the consent page says: ${words}`);
     const { user = this.users[0]?.email ?? '', answer = 'allow', scopes } = choice;
     const url = new URL(authorize);
     const form = new URLSearchParams({ query: url.search.slice(1), user, answer });
@@ -106,32 +147,51 @@ export class MicrosoftDouble {
   }
 
   async start(port = 0): Promise<this> {
-    this.server = await listen(port, (request, response) => this.serve(request, response));
+    this.bytesServer = await listen(0, (request, response) => this.serve(this.bytesOrigin, request, response));
+    this.server = await listen(port, (request, response) => this.serve(this.origin, request, response));
     return this;
   }
 
   async stop(): Promise<void> {
-    await close(this.server);
+    await Promise.all([close(this.server), close(this.bytesServer)]);
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
-  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  private async serve(origin: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', headers } = request;
-    const url = new URL(request.url ?? '', this.origin);
+    const url = new URL(request.url ?? '', origin);
     const line = `${method} ${url.href}`;
     this.requests.push(line);
+    if (this.clock.now() < this.quietUntil) this.early += 1;
     const misdeed = this.troubles.befalls(line);
     if (misdeed?.kind === 'resets') return void request.socket.resetAndDestroy();
     const body = await buffer(request);
     if (misdeed?.kind === 'falls-silent') return;
-    if (misdeed?.kind === 'answers') return send(response, refusal(misdeed));
-    const reply = this.answer({ method, url, headers, body });
-    if (misdeed?.kind === 'resets-after') return void request.socket.resetAndDestroy();
-    if (misdeed?.kind === 'fails-after') return send(response, refusal(misdeed));
-    send(response, reply);
+    if (misdeed?.kind === 'answers') return this.send(response, refusal(misdeed));
+    const inside = misdeed && inward.includes(misdeed.kind) ? misdeed : null;
+    const reply = this.answer({ method, url, headers, body, misdeed: inside });
+    if (misdeed?.kind === 'resets-after' || misdeed?.kind === 'keeps') return void request.socket.resetAndDestroy();
+    if (misdeed?.kind === 'fails-after') return this.send(response, refusal(misdeed));
+    this.send(response, reply, misdeed);
   }
 
   private answer(asked: Asked): Reply {
-    return signIn(this.accounts, asked) ?? refusal({ status: 404, code: 'itemNotFound' });
+    try {
+      if (asked.url.origin === this.bytesOrigin) return this.bytes.answer(asked);
+      return signIn(this.accounts, asked) ?? this.graph.answer(asked) ?? refusal({ status: 404, code: 'itemNotFound' });
+    } catch (error) {
+      if (error instanceof Refusal) return refusal(error);
+      throw error;
+    }
+  }
+
+  private send(response: ServerResponse, { status, headers, body }: Reply, misdeed?: Misdeed | null): void {
+    const seconds = Number(headers['Retry-After']);
+    if (seconds > 0) this.quietUntil = Math.max(this.quietUntil, this.clock.now() + seconds * 1000);
+    response.writeHead(status, headers);
+    if (misdeed?.kind === 'breaks') return breakOff(response, body, misdeed.after);
+    if (body instanceof Readable) body.pipe(response);
+    else response.end(body);
   }
 }
 
@@ -139,18 +199,16 @@ export async function startMicrosoftDouble(options: DoubleOptions = {}): Promise
   return new MicrosoftDouble(options).start(options.port);
 }
 
-type Refusal = Omit<Extract<Misdeed, { kind: 'answers' }>, 'kind'>;
-
-function refusal({ status, code = 'generalException', inner, headers, body }: Refusal): Reply {
-  const inside = { date: new Date().toISOString(), 'request-id': 'double', ...(inner && { code: inner }) };
-  const envelope = JSON.stringify({ error: { code, message: `The double says ${code}.`, innerError: inside } });
-  return { status, headers: { 'Content-Type': 'application/json', ...headers }, body: body ?? envelope };
+function pathOf(item: Item, top: Item | null): string {
+  return item.parent && item.parent !== top ? `${pathOf(item.parent, top)}/${item.name}` : item.name;
 }
 
-function send(response: ServerResponse, { status, headers, body }: Reply): void {
-  response.writeHead(status, headers);
-  if (body instanceof Readable) body.pipe(response);
-  else response.end(body);
+/** The head and a part of the body arrive; then the connection is gone. */
+function breakOff(response: ServerResponse, body: Reply['body'], after: number): void {
+  void (async () => {
+    const whole = body instanceof Readable ? await buffer(body) : Buffer.from(body);
+    response.write(whole.subarray(0, after), () => response.socket?.resetAndDestroy());
+  })();
 }
 
 type Serve = (request: IncomingMessage, response: ServerResponse) => Promise<void>;

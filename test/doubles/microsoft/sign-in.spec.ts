@@ -100,11 +100,11 @@ describe('The stand-in for Microsoft’s sign-in', () => {
   });
 
   it('lets the old one die when it is told to', async () => {
-    double.ways.rotation = 'old dies';
+    double.ways.signIn.rotation = 'old dies';
     const first = await redeem(await code());
     expect(await refresh(first.refresh_token!)).toMatchObject({ status: 200 });
     expect(await refresh(first.refresh_token!)).toMatchObject({ error: 'invalid_grant' });
-    double.ways.rotation = 'old stays valid';
+    double.ways.signIn.rotation = 'old stays valid';
   });
 
   it('ends a grant that was revoked, one whose consent is gone, and one that idled', async () => {

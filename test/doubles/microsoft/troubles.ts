@@ -1,18 +1,20 @@
 import { createHash } from 'node:crypto';
 import type { OutgoingHttpHeaders } from 'node:http';
 
+export interface RefusalWords {
+  readonly status: number;
+  readonly code?: string;
+  /** The more specific code inside. */
+  readonly inner?: string;
+  readonly message?: string;
+  readonly headers?: OutgoingHttpHeaders;
+  /** Instead of the usual envelope. */
+  readonly body?: string;
+}
+
 export type Misdeed =
   /** An error of Microsoft's, before anything is done. */
-  | {
-      readonly kind: 'answers';
-      readonly status: number;
-      readonly code?: string;
-      /** The more specific code inside. */
-      readonly inner?: string;
-      readonly headers?: OutgoingHttpHeaders;
-      /** Instead of the usual envelope. */
-      readonly body?: string;
-    }
+  | ({ readonly kind: 'answers' } & RefusalWords)
   /** The connection breaks before anything is done. */
   | { readonly kind: 'resets' }
   /** The work is done, and the answer is lost. */
