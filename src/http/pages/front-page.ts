@@ -13,7 +13,7 @@ export function frontPage(publicUrl: string): Page {
 <p><em>All your clouds. None the wiser.</em></p>
 <p>This is a gateway to the storage that you already have. What you store here is cut into chunks, and each is sealed under a key of
 its own before it goes to where it is kept, so that no provider can read a byte.</p>
-<p>There is no web console yet. Signing in, storing a file and getting it back from a shell:</p>
+<p><a href="/clouds">Your clouds</a>: connect them, and see how they are. There is no full web console yet. Signing in, storing a file and getting it back from a shell:</p>
 <pre>${escaped(lines.join('\n'))}</pre>
 <p>Every call there is: <a href="/api/docs">the API</a>. No account yet? Who runs this gateway makes you one; the very first start
 prints a link that makes the first.</p>`,

@@ -19,7 +19,8 @@ table { border-collapse: collapse; width: 100% } td, th { text-align: left; vert
 details { border-bottom: 1px solid #e2dfd7; padding: .4rem 0 } summary { cursor: pointer }
 b.method { display: inline-block; min-width: 4.5rem; font: 600 14px ui-monospace, monospace }
 form { display: grid; gap: .8rem; max-width: 24rem } input, button { font: inherit; padding: .5rem .7rem; border: 1px solid #b9b4a7; border-radius: 6px }
-button { background: #1d2430; color: #fff; cursor: pointer } [role=status] { min-height: 1.5em }
+button { background: #1d2430; color: #fff; cursor: pointer } [role=status] { min-height: 1.5em } label input { box-sizing: border-box; width: 100% } [hidden] { display: none }
+.healthy { color: #1c7a3f } .degraded, .needs-reconnect { color: #a25f00 } .failing { color: #b3261e } td button { margin: 0 .3rem .3rem 0; padding: .25rem .6rem }
 @media (prefers-color-scheme: dark) { body { color: #e8e6e1; background: #16191f } pre { background: #22262e } td, th, details { border-color: #333943 } input { background: #22262e; color: inherit; border-color: #4a515d } button { background: #e8e6e1; color: #16191f } }
 `;
 

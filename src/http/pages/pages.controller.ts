@@ -3,6 +3,7 @@ import type { Request, Response } from 'express';
 import { Access, Describe, RouteTable } from '../../access/index.js';
 import { Config } from '../../config/index.js';
 import { openApi } from '../openapi.js';
+import { cloudsPage } from './clouds-page.js';
 import { docsPage } from './docs-page.js';
 import { frontPage } from './front-page.js';
 import type { Page } from './page.js';
@@ -46,6 +47,16 @@ export class PagesController {
   docs(@Res() response: Response): void {
     this.#docs ??= docsPage(this.table.routes);
     show(this.#docs, response);
+  }
+
+  @Get('clouds')
+  @Access('public')
+  @Describe({
+    summary: 'A page to connect clouds by, and to see how they are.',
+    answers: { 200: { media: 'text/html' } },
+  })
+  clouds(@Res() response: Response): void {
+    show(cloudsPage, response);
   }
 
   @Get('setup')
