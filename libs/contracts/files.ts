@@ -84,6 +84,34 @@ export type TrashQuery = z.infer<typeof TrashQuery>;
 export const TreeQuery = PageQuery;
 export type TreeQuery = z.infer<typeof TreeQuery>;
 
+export const Change = z.object({
+  id: Id,
+  type: z.enum(['file', 'folder']),
+  change: z
+    .enum(['made', 'stored', 'moved', 'trashed', 'restored', 'erased'])
+    .describe(
+      'The last thing that happened to it. What lies in a folder comes and goes with it, without a word of its own.',
+    ),
+  at: Moment,
+  entry: NodeRecord.nullable().describe('As it is now; null where it is in the trash, or gone.'),
+});
+export type Change = z.infer<typeof Change>;
+
+export const ChangePage = z.object({
+  items: z.array(Change),
+  cursor: z.string().describe('Asks for what comes after this.'),
+  more: z.boolean().describe('Whether there is more already.'),
+});
+export type ChangePage = z.infer<typeof ChangePage>;
+
+export const ChangesQuery = PageQuery.extend({
+  from: z
+    .enum(['oldest', 'now'])
+    .default('oldest')
+    .describe('Without a cursor: all that is remembered, or nothing yet and a cursor for what comes.'),
+});
+export type ChangesQuery = z.infer<typeof ChangesQuery>;
+
 /** Names that no file can have are refused where paths are read, not here. 255 bytes a name, thrice when encoded. */
 const Path = z.string().max(65_536);
 

@@ -50,6 +50,11 @@ export const problems = {
   'not-a-folder': kind(409, 'Not a folder', 'A file lies where the path wants a folder.'),
   conflict: kind(409, 'Conflict', 'The call does not fit the state that things are in.'),
   'last-admin': kind(409, 'Last admin', 'Somebody must be left who looks after the accounts.'),
+  'cursor-expired': kind(
+    410,
+    'Cursor expired',
+    'What came after this cursor is not remembered any more. List the tree anew, and go on with a new cursor.',
+  ),
   'precondition-failed': kind(412, 'Precondition failed', 'What the call was meant for has changed meanwhile.'),
   'too-large': kind(413, 'Too large', 'The body is larger than this call takes.'),
   'address-too-long': kind(414, 'Address too long', 'The address of the request is longer than the gateway reads.'),

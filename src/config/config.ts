@@ -46,6 +46,7 @@ export abstract class Config {
   abstract readonly versionsKept: number;
   /** 0 is for ever. */
   abstract readonly versionDays: number;
+  abstract readonly changeDays: number;
   abstract readonly metricsToken: Secret | null;
   abstract readonly logLevel: 'error' | 'warn' | 'log' | 'debug' | 'verbose';
 }

@@ -67,6 +67,7 @@ function arrange(given: Settings): Config {
     trashDays: given.TESSERA_TRASH_DAYS,
     versionsKept: given.TESSERA_VERSIONS_KEPT,
     versionDays: given.TESSERA_VERSION_DAYS,
+    changeDays: given.TESSERA_CHANGE_DAYS,
     metricsToken: given.TESSERA_METRICS_TOKEN ?? null,
     logLevel: given.TESSERA_LOG_LEVEL,
   };

@@ -104,6 +104,10 @@ export const settings = z.object({
     .wholeNumber(0, 36_500)
     .prefault('0')
     .describe('An earlier version is erased so many days after a newer one took its place. 0: never for its age.'),
+  TESSERA_CHANGE_DAYS: kind
+    .wholeNumber(1, 36_500)
+    .prefault('30')
+    .describe('How many days back programs that follow changes may have been away.'),
   TESSERA_DATABASE_CONNECTIONS: kind
     .wholeNumber(2, 500)
     .prefault('20')

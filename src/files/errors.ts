@@ -61,6 +61,18 @@ export class PreconditionFailed extends Fault {
   }
 }
 
+export class CursorRefused extends Fault {
+  constructor() {
+    super('The cursor is not one that a listing gave out.');
+  }
+}
+
+export class CursorExpired extends Fault {
+  constructor() {
+    super('What came after this cursor is not remembered any more.');
+  }
+}
+
 export class NotInTrash extends Fault {
   constructor() {
     super('There is nothing with this id in the trash.');

@@ -1,6 +1,8 @@
 import { Module, type OnModuleInit } from '@nestjs/common';
 import { AccountHooks, AccountsModule } from '../accounts/index.js';
 import { KeysModule } from '../keys/index.js';
+import { Changes } from './changes.js';
+import { ChangesController } from './changes.controller.js';
 import { CopyController } from './copy.controller.js';
 import { CopyEntry } from './copy.js';
 import { EraseTrash } from './erase-trash.js';
@@ -21,9 +23,9 @@ import { VersionsController } from './versions.controller.js';
  */
 @Module({
   imports: [AccountsModule, KeysModule],
-  controllers: [TreeController, TrashController, VersionsController, CopyController],
-  providers: [Tree, MoveEntry, CopyEntry, Trash, EraseTrash, TrimVersions, Versions],
-  exports: [Tree, MoveEntry, CopyEntry, Trash, EraseTrash, TrimVersions, Versions],
+  controllers: [TreeController, TrashController, VersionsController, ChangesController, CopyController],
+  providers: [Tree, MoveEntry, CopyEntry, Trash, EraseTrash, TrimVersions, Versions, Changes],
+  exports: [Tree, MoveEntry, CopyEntry, Trash, EraseTrash, TrimVersions, Versions, Changes],
 })
 export class FilesModule implements OnModuleInit {
   constructor(private readonly hooks: AccountHooks) {}

@@ -1,4 +1,5 @@
 export { FilesModule } from './files.module.js';
+export { Changes } from './changes.js';
 export { EraseTrash } from './erase-trash.js';
 export { TrimVersions } from './trim-versions.js';
 export { CopyEntry } from './copy.js';

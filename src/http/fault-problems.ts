@@ -116,6 +116,8 @@ export const faultProblems: readonly Row[] = [
   row(files.IntoItself, 'conflict'),
   row(files.RootStays, 'conflict'),
   row(files.PreconditionFailed, 'precondition-failed'),
+  row(files.CursorRefused, 'bad-request'),
+  row(files.CursorExpired, 'cursor-expired'),
   row(files.NotInTrash, 'not-found'),
   row(files.NoSuchVersion, 'not-found'),
   row(files.NewestStays, 'conflict'),
