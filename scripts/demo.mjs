@@ -40,7 +40,7 @@ const gateway = spawn(
   },
 );
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => gateway.kill('SIGTERM'));
-tellWhenReady();
+void tellWhenReady();
 
 const [code] = await once(gateway, 'exit');
 await Promise.all([google.stop(), microsoft.stop()]);
