@@ -1,7 +1,10 @@
 import { Fault } from '#contracts';
 
 /** What a provider can fail with. The words are for people; what the machine said is the `cause`. */
-export abstract class StorageFault extends Fault {}
+export abstract class StorageFault extends Fault {
+  /** For how long it is no use to come back, where that is known. */
+  readonly retryAfterMs: number | null = null;
+}
 
 export class BlobMissing extends StorageFault {
   constructor(options?: ErrorOptions) {
@@ -44,12 +47,23 @@ export class ConnectionFull extends StorageFault {
 export class Throttled extends StorageFault {
   override readonly retriable = true;
 
+  override readonly retryAfterSeconds: number | undefined;
+
   /** `retryAfterMs` is null where the provider did not say how long it wants to be left alone. */
   constructor(
-    readonly retryAfterMs: number | null,
+    override readonly retryAfterMs: number | null,
     options?: ErrorOptions,
+    message = 'The provider asked us to slow down.',
   ) {
-    super('The provider asked us to slow down.', options);
+    super(message, options);
+    this.retryAfterSeconds = inSeconds(retryAfterMs);
+  }
+}
+
+/** What its owner, or the provider, lets a connection take in a day is used up. */
+export class DayUsedUp extends Throttled {
+  constructor(retryAfterMs: number) {
+    super(retryAfterMs, undefined, 'This connection has been sent as much today as it may take in a day.');
   }
 }
 
@@ -59,6 +73,16 @@ export class ConnectionAway extends StorageFault {
 
   constructor(message = 'The connection cannot be reached at the moment.', options?: ErrorOptions) {
     super(message, options);
+  }
+}
+
+/** It failed several times in a row, and is left alone for a while that grows with each further failure. */
+export class ConnectionResting extends ConnectionAway {
+  override readonly retryAfterSeconds: number | undefined;
+
+  constructor(override readonly retryAfterMs: number) {
+    super('The connection failed several times in a row, and is left alone for a moment.');
+    this.retryAfterSeconds = inSeconds(retryAfterMs);
   }
 }
 
@@ -143,4 +167,8 @@ export class SettingRefused extends StorageFault {
   ) {
     super(message, options);
   }
+}
+
+function inSeconds(ms: number | null): number | undefined {
+  return ms === null ? undefined : Math.max(1, Math.ceil(ms / 1000));
 }

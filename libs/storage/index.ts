@@ -5,6 +5,7 @@ export { isFolderName, newFolderName } from './folder-name.js';
 export { type FolderPage, listsFolders, type ListsFolders, type RemoteFolder } from './lists-folders.js';
 export { keepsTemporaries } from './keeps-temporaries.js';
 export { Outbound, type OutboundRules } from './outbound/index.js';
+export * from './pacing/index.js';
 export { probe, type ProbeOptions, type ProbeResult, type ProbeStep } from './probe.js';
 export { type CodeExchange, OAuthClient, type OAuthRegistration } from './oauth/client.js';
 export { newVerifier } from './oauth/pkce.js';

@@ -21,6 +21,9 @@ class ClockedEphemeral extends Ephemeral {
     this.#values.delete(key);
     return value;
   }
+  turn(): Promise<never> {
+    throw new Error('not for turns');
+  }
   async delete(key: string): Promise<void> {
     this.#values.delete(key);
   }

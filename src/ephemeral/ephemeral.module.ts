@@ -11,7 +11,7 @@ import { Sweeper } from './sweeper.js';
 const REDIS = Symbol('Redis');
 
 /**
- * Short-lived shared state: one-time values, windows of counts, locks with fencing tokens. Knows where it is kept (Redis
+ * Short-lived shared state: one-time values, windows of counts, locks with fencing tokens, turns. Knows where it is kept (Redis
  * where there is one, else the database) and that it may vanish. Does not know what it is for, and holds nothing whose
  * loss would lose data.
  */

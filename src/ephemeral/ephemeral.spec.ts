@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { LocalTurnstile, systemClock, type TurnAsk } from '#storage';
 import { startDatabase, type TestDatabase } from '../../test/support/database.js';
 import { startRedis, type TestRedis } from '../../test/support/redis.js';
 import { connectRedis } from './connect-redis.js';
@@ -145,6 +147,105 @@ describe.each(sides)('short-lived state in %s', (_name, make) => {
   }
 });
 
+describe.each<[string, () => Pick<Ephemeral, 'turn'>]>([
+  ...sides,
+  [
+    'this process',
+    () => {
+      const one = new LocalTurnstile(systemClock);
+      return { turn: (_name, ask) => one.turn(ask) };
+    },
+  ],
+])('a turnstile in %s', (_name, make) => {
+  let state: Pick<Ephemeral, 'turn'>;
+  let name: string;
+  beforeEach(() => {
+    state = make();
+    name = randomUUID();
+  });
+  const ask = (holder: string, more: Partial<TurnAsk> = {}) =>
+    state.turn(name, { holder, held: 0, wants: true, most: 2, flows: [], pauseMs: 0, ...more });
+  const slow = { name: 'slow', costMs: 60_000, burstMs: 0 };
+
+  test('gives as many turns as there may be at once, and none beyond', async () => {
+    expect(await ask('a')).toMatchObject({ through: true, waitMs: 0, pauseMs: 0, others: 0, note: null });
+    expect((await ask('b')).through).toBe(true);
+    expect(await ask('c')).toMatchObject({ through: false, waitMs: 50, others: 2 });
+    await ask('a', { wants: false });
+    expect((await ask('c')).through).toBe(true);
+  });
+
+  test('prefers whoever has less than its share, and of those whoever has waited longer', async () => {
+    await ask('a');
+    await ask('a', { held: 1 });
+    await ask('b');
+    expect((await ask('a', { held: 1 })).through).toBe(false);
+    await ask('c');
+    await ask('a', { held: 1, wants: false });
+    expect((await ask('c')).through).toBe(false);
+    expect((await ask('b')).through).toBe(true);
+  });
+
+  test('leaves places to one alone while nobody else wants any', async () => {
+    await ask('b', { wants: false });
+    expect([await ask('a'), await ask('a', { held: 1 })].map(({ through }) => through)).toEqual([true, true]);
+  });
+
+  test('lets a flow catch up, its burst first, and another one goes on meanwhile', async () => {
+    expect((await ask('a', { flows: [slow] })).through).toBe(true);
+    const behind = await ask('b', { flows: [slow] });
+    expect(behind.through).toBe(false);
+    expect(behind.waitMs).toBeGreaterThan(55_000);
+    expect((await ask('c', { most: 10, flows: [{ ...slow, name: 'other' }] })).through).toBe(true);
+    expect((await ask('c', { most: 10, flows: [{ ...slow, burstMs: 61_000 }] })).through).toBe(true);
+  });
+
+  test('sends those who wait for a flow one after the other', async () => {
+    await ask('a', { flows: [slow] });
+    await ask('b', { flows: [slow] });
+    const later = await ask('c', { flows: [slow] });
+    expect(later.waitMs).toBeGreaterThan(115_000);
+  });
+
+  test('lets nobody through in a pause; a shorter one does not cut it', async () => {
+    await ask('a', { wants: false, pauseMs: 60_000 });
+    await ask('a', { wants: false, pauseMs: 10 });
+    const answer = await ask('b');
+    expect(answer.through).toBe(false);
+    expect(answer.pauseMs).toBeGreaterThan(55_000);
+    expect(answer.waitMs).toBe(answer.pauseMs);
+  });
+
+  test('opens again when the pause is over', async () => {
+    await ask('a', { wants: false, pauseMs: SHORT });
+    await vi.waitFor(async () => expect((await ask('a')).through).toBe(true));
+  });
+
+  test('tells everybody what one has said, and keeps to fewer at once', async () => {
+    await ask('a', { wants: false, said: { most: 1, note: 'careful "ü"' } });
+    expect(await ask('b')).toMatchObject({ through: true, note: 'careful "ü"' });
+    expect((await ask('c')).through).toBe(false);
+    await ask('b', { wants: false, said: { most: null, note: 'all is well' } });
+    const both = [await ask('c'), await ask('b')];
+    expect(both).toMatchObject([
+      { through: true, note: 'all is well' },
+      { through: true, note: 'all is well' },
+    ]);
+  });
+
+  test('says how many turns there were lately', async () => {
+    for (let i = 0; i < 10; i += 1) await ask('a', { most: 100, held: i });
+    const { load } = await ask('b', { wants: false });
+    expect(load).toBeGreaterThan(2);
+    expect(load).toBeLessThanOrEqual(10);
+  });
+
+  test('gives each turn once, however many ask at the same moment', async () => {
+    const answers = await Promise.all(Array.from({ length: 30 }, (_, i) => ask(`holder ${i}`, { most: 7 })));
+    expect(answers.filter(({ through }) => through)).toHaveLength(7);
+  });
+});
+
 describe('what is over', () => {
   test('is swept out of the database, and nothing else', async () => {
     const state = new PostgresEphemeral(postgres.database);
@@ -152,6 +253,7 @@ describe('what is over', () => {
     await state.put('stays', 1, LONG);
     await state.increment('swept', 1);
     await state.lock('swept', 1);
+    await state.turn('stays', { holder: 'a', held: 0, wants: true, most: 1, flows: [], pauseMs: 0 });
     const left = async (table: string, column: string) =>
       (await postgres.database.query(`SELECT 1 FROM ${table} WHERE ${column} = 'swept'`)).length;
     await vi.waitFor(async () => {

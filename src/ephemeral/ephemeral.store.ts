@@ -1,6 +1,7 @@
 import { Fault } from '#contracts';
+import type { TurnAnswer, TurnAsk } from '#storage';
 import type { Database } from '../database/index.js';
-import { type Count, Ephemeral, EphemeralAway, type Json, type Lock } from './ephemeral.js';
+import { type Count, Ephemeral, EphemeralAway, type Json, type Lock, TURNSTILE_TTL_MS } from './ephemeral.js';
 
 const until = (ttl: string) => `clock_timestamp() + make_interval(secs => ${ttl}::double precision / 1000)`;
 
@@ -66,9 +67,18 @@ export class PostgresEphemeral extends Ephemeral {
     };
   }
 
+  async turn(name: string, ask: TurnAsk): Promise<TurnAnswer> {
+    const [row] = await this.#run<{ answer: TurnAnswer }>(`SELECT ephemeral_turn($1, $2::jsonb, $3) AS answer`, [
+      name,
+      JSON.stringify(ask),
+      TURNSTILE_TTL_MS,
+    ]);
+    return row!.answer;
+  }
+
   /** Removes what is over. Nothing depends on it but the tables' size. */
   async sweep(): Promise<void> {
-    for (const table of ['ephemeral_values', 'ephemeral_counters', 'ephemeral_locks']) {
+    for (const table of ['ephemeral_values', 'ephemeral_counters', 'ephemeral_locks', 'ephemeral_turnstiles']) {
       await this.#run(`DELETE FROM ${table} WHERE expires_at <= clock_timestamp()`, []);
     }
   }

@@ -1,4 +1,5 @@
 import { Fault } from '#contracts';
+import type { TurnAnswer, TurnAsk } from '#storage';
 
 /** What JSON can say. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
@@ -20,7 +21,7 @@ export interface Lock {
 }
 
 /**
- * State that several gateways share for minutes and can bear to lose: one-time values, windows of counts, locks. It may
+ * State that several gateways share for minutes and can bear to lose: one-time values, windows of counts, locks, turns. It may
  * vanish at any moment (a crash, an eviction), so whoever asks must be safe with «nothing there». Times run by the clock
  * of the server that keeps it, never by a gateway's. Keys have at most 512 bytes. Every method may throw EphemeralAway.
  */
@@ -37,7 +38,12 @@ export abstract class Ephemeral {
   abstract reset(key: string): Promise<void>;
   /** Null when somebody else holds it. It falls to others when its time is over, without a word to its holder. */
   abstract lock(name: string, ttlMs: number): Promise<Lock | null>;
+  /** One question to the turnstile of this name, which is forgotten when nobody asks for an hour. */
+  abstract turn(name: string, ask: TurnAsk): Promise<TurnAnswer>;
 }
+
+/** What was learned at a turnstile is worth keeping for the next hour, not longer. */
+export const TURNSTILE_TTL_MS = 3_600_000;
 
 /** The short-lived state cannot be reached. Whoever guards a door with it keeps the door shut. */
 export class EphemeralAway extends Fault {

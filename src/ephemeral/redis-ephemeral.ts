@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { type Count, Ephemeral, EphemeralAway, type Json, type Lock } from './ephemeral.js';
+import type { TurnAnswer, TurnAsk } from '#storage';
+import { type Count, Ephemeral, EphemeralAway, type Json, type Lock, TURNSTILE_TTL_MS } from './ephemeral.js';
+import { TURN } from './turn-script.js';
 
 const PREFIX = 'tessera:';
 
@@ -66,6 +68,12 @@ export class RedisEphemeral extends Ephemeral {
       throw error;
     });
     return (await renew()) ? { token, renew, release } : null;
+  }
+
+  async turn(name: string, question: TurnAsk): Promise<TurnAnswer> {
+    const key = `${PREFIX}turnstile:${name}`;
+    const answer = await ask(() => this.redis.eval(TURN, 1, key, JSON.stringify(question), TURNSTILE_TTL_MS));
+    return JSON.parse(answer as string) as TurnAnswer;
   }
 }
 
