@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Candidate, chooseConnections } from './choose.js';
+import { chooseConnections } from './choose.js';
+import type { Candidate } from './plan-shards.js';
 
 const candidate = (id: string, more: Partial<Candidate> = {}): Candidate => ({
   id,
