@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { chanceOfLoss, nines, spaceFactor } from './durability.js';
 
@@ -134,5 +135,26 @@ describe('what it comes to', () => {
 
   it('costs its parity in space', () => {
     expect([spaceFactor({ data: 1, parity: 1 }), spaceFactor({ data: 4, parity: 2 })]).toEqual([2, 1.5]);
+  });
+});
+
+describe('the tables of docs/durability.md', () => {
+  const page = readFileSync(new URL('../../docs/durability.md', import.meta.url), 'utf8');
+  const tables = page.split('\n**Repaired')[1]!.split('\nWhat to take')[0]!.split('\n**');
+
+  it.each([1, 7, 30])('are what the arithmetic gives: repaired within %i days', (repairDays) => {
+    const rows = tables[[1, 7, 30].indexOf(repairDays)]!.matchAll(/^\| (\d)\+(\d) \| (\d+) \| ([\d.]+) \| (.*) \|$/gm);
+    let count = 0;
+    for (const [, data, parity, places, space, cells] of rows) {
+      const counts = { data: Number(data), parity: Number(parity) };
+      const expected = [0.01, 0.05, 0.2].map((yearlyLoss) => {
+        const chance = chanceOfLoss(counts, { yearlyLoss, repairDays });
+        return `${chance.toExponential(1)} (${nines(chance).toFixed(1)})`;
+      });
+      expect(cells).toBe(expected.join(' | '));
+      expect([Number(places), space]).toEqual([counts.data + counts.parity, spaceFactor(counts).toFixed(2)]);
+      count += 1;
+    }
+    expect(count).toBe(8);
   });
 });
