@@ -33,6 +33,8 @@ export interface OutboundRequest {
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: BlobBody;
   readonly signal?: AbortSignal;
+  /** Redirects are answers like any other: 308 is a good word in some protocols. */
+  readonly asIs?: boolean;
 }
 
 const usualLimits: OutboundLimits = { connectMs: 10_000, idleMs: 60_000, headMs: 120_000 };
@@ -78,7 +80,7 @@ export class Outbound {
     let { url } = request;
     for (let hops = 0; ; hops += 1) {
       const answer = await this.sendOnce({ ...request, url });
-      if (!redirects.includes(answer.status)) return answer;
+      if (request.asIs === true || !redirects.includes(answer.status)) return answer;
       await answer.discard();
       const next = this.nextHop(url, answer.header('location'));
       if (hops >= mostRedirects || !harmless.includes(request.method)) throw new SentElsewhere();

@@ -4,6 +4,7 @@ import { Drive } from './drive.js';
 import { Faults, type Rough, type ScriptLine } from './faults.js';
 import { Grants } from './grants.js';
 import { OAuth } from './oauth.js';
+import type { Item } from './items.js';
 import { type Heard, listen, type Received } from './server.js';
 import { driveFile, type GoogleUser, type GoogleWays, usualUsers, usualWays } from './ways.js';
 
@@ -56,6 +57,16 @@ export interface GoogleDouble {
   expireAccessTokens(): void;
   /** As if they had not been used for six months. */
   expireRefreshTokens(): void;
+  /** What lies in a user's Drive, whoever put it there. */
+  items(user?: string): ReadonlyMap<string, Item>;
+  /** The user puts something into the Drive, or into a folder of it; the app does not see it. Its id. */
+  addByHand(name: string, options?: { readonly parent?: string; readonly user?: string }): string;
+  /** The user trashes something, or takes it out again. */
+  trash(id: string, trashed?: boolean): void;
+  /** The user deletes something for good. */
+  deleteByHand(id: string): void;
+  /** Upload sessions lapse, as they do after a week. */
+  expireSessions(): void;
   /** Replaces the script of misdeeds, and counts anew. */
   follow(script: readonly ScriptLine[]): void;
   /** A share of all requests goes wrong; null ends it. */
@@ -72,7 +83,7 @@ export async function startGoogle(options: GoogleOptions = {}): Promise<GoogleDo
   const faults = new Faults();
   const grants = new Grants(ways, now);
   const oauth = new OAuth({ clientId, clientSecret }, users, grants, ways, now);
-  const drive = new Drive(grants);
+  const drive = new Drive(grants, ways, now);
   const route = (received: Received): Reply =>
     (received.whole ? oauth.answer(received) : null) ?? drive.answer(received) ?? json(404, { error: 'not_found' });
   const server = await listen(route, faults, options.port);
@@ -98,6 +109,14 @@ export async function startGoogle(options: GoogleOptions = {}): Promise<GoogleDo
     withdraw: (email) => grants.withdraw(userOf(email)),
     expireAccessTokens: () => grants.accessTokens.clear(),
     expireRefreshTokens: () => grants.refreshTokens.clear(),
+    items: (email) => drive.of(userOf(email)).all,
+    addByHand: (name, { parent, user } = {}) =>
+      drive
+        .of(userOf(user))
+        .make({ name, parents: parent === undefined ? undefined : [parent] }, Buffer.from(name), null).id,
+    trash: (id, trashed = true) => drive.changeByHand(id, (items, item) => items.change(item, { trashed }, null)),
+    deleteByHand: (id) => drive.changeByHand(id, (items, item) => items.delete(item)),
+    expireSessions: () => drive.expireSessions(),
     follow: (script) => faults.follow(script),
     roughen: (rough) => faults.roughen(rough),
     stop: server.stop,

@@ -18,6 +18,24 @@ export interface GoogleWays {
   mostRefreshTokens: number;
   /** Whether the app sees none of its old files after consent was withdrawn and given anew. */
   losesFilesWithConsent: boolean;
+  /** Of the whole account; null is without a limit, and then none is told. */
+  storageBytes: number | null;
+  uploadBytesPerDay: number | null;
+  /** More calls than these within a while are told to slow down. */
+  allowance: { readonly calls: number; readonly perMs: number } | null;
+  /** Before a new file is listed or found; by its id it is there at once. */
+  listLagMs: number;
+  searchesIncompletely: boolean;
+  /** The most that a page of a listing holds, whatever was asked for. */
+  pageLength: number;
+  /** Of one folder. */
+  mostChildren: number;
+  /** Whether an id can be used again when its file was deleted for good; Google does not say. */
+  takesSpentIds: boolean;
+  /** Whether a taken id is noticed only with an upload's last byte; Google does not say. */
+  noticesTakenIdsLate: boolean;
+  /** Of a body, so much is kept and the rest has to be sent again; null: all of it. */
+  takesAtOnce: number | null;
 }
 
 export const usualWays: GoogleWays = {
@@ -27,6 +45,16 @@ export const usualWays: GoogleWays = {
   rotatesRefreshTokens: false,
   mostRefreshTokens: 100,
   losesFilesWithConsent: false,
+  storageBytes: 15 * 2 ** 30,
+  uploadBytesPerDay: null,
+  allowance: null,
+  listLagMs: 0,
+  searchesIncompletely: false,
+  pageLength: 1000,
+  mostChildren: 500_000,
+  takesSpentIds: true,
+  noticesTakenIdsLate: false,
+  takesAtOnce: null,
 };
 
 export const usualUsers: readonly GoogleUser[] = [
@@ -35,3 +63,5 @@ export const usualUsers: readonly GoogleUser[] = [
 ];
 
 export const driveFile = 'https://www.googleapis.com/auth/drive.file';
+
+export const driveScopes: readonly string[] = [driveFile, 'https://www.googleapis.com/auth/drive'];

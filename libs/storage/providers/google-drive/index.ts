@@ -1,0 +1,1 @@
+export { googleDrive } from './description.js';
