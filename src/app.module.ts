@@ -12,6 +12,7 @@ import { HealthModule } from './health/index.js';
 import { HttpModule } from './http/index.js';
 import { FilesModule } from './files/index.js';
 import { GatewaysModule } from './gateways/index.js';
+import { JobsModule } from './jobs/index.js';
 import { KeysModule } from './keys/index.js';
 import { TransfersModule } from './transfers/index.js';
 import { UpkeepModule } from './upkeep/index.js';
@@ -27,8 +28,9 @@ export class AppModule {
         HealthModule,
         DatabaseModule,
         EphemeralModule,
-        AuditModule,
         GatewaysModule,
+        JobsModule,
+        AuditModule,
         KeysModule,
         AccountsModule,
         AccessModule,

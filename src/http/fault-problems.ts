@@ -10,6 +10,7 @@ import * as database from '../database/index.js';
 import * as doors from '../doors/index.js';
 import { EphemeralAway } from '../ephemeral/index.js';
 import * as files from '../files/index.js';
+import * as jobs from '../jobs/index.js';
 import { KeyDestroyed, RootEpochMissing } from '../keys/index.js';
 import * as transfers from '../transfers/index.js';
 import { NotReady } from './not-ready.js';
@@ -54,6 +55,9 @@ export const faultProblems: readonly Row[] = [
   row(accounts.TooManyAppPasswords, 'conflict'),
   row(accounts.LastAdmin, 'last-admin'),
   row(accounts.PasswordIsOwners, 'conflict'),
+
+  row(jobs.JobUnknown, 'not-found'),
+  row(jobs.JobNotCancellable, 'conflict'),
 
   row(database.DatabaseAway, 'unavailable'),
   row(database.DatabaseBusy, 'unavailable'),

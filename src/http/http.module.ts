@@ -5,9 +5,11 @@ import { AccessModule } from '../access/index.js';
 import { AccountsModule } from '../accounts/index.js';
 import { AuditModule } from '../audit/index.js';
 import { HealthModule } from '../health/index.js';
+import { JobsModule } from '../jobs/index.js';
 import { Edge } from './edge.js';
 import { HealthController } from './health.controller.js';
 import { HttpMetrics } from './http-metrics.js';
+import { JobsController } from './jobs/jobs.controller.js';
 import { PagesController } from './pages/pages.controller.js';
 import { AppPasswordsController } from './people/app-passwords.controller.js';
 import { RecordController } from './people/record.controller.js';
@@ -23,13 +25,14 @@ import { ReadinessChecks } from './readiness-checks.js';
  * Does not know files or clouds: their own rooms speak for them.
  */
 @Module({
-  imports: [AccessModule, AccountsModule, AuditModule, HealthModule],
+  imports: [AccessModule, AccountsModule, AuditModule, HealthModule, JobsModule],
   controllers: [
     SignInController,
     AppPasswordsController,
     SetUpController,
     UsersController,
     RecordController,
+    JobsController,
     HealthController,
     PagesController,
   ],

@@ -17,6 +17,11 @@ const NEVER_ANSWERED = new Set([
   'BodyLengthWrong',
   'BlobNameRefused',
   'SlabClosed',
+  'JobLost',
+  'JobCancelled',
+  'GatewayStops',
+  'NotYet',
+  'JobKindUnfit',
 ]);
 
 const rooms = import.meta.glob<Record<string, unknown>>(
