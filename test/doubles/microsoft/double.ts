@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import type { AccessTokens } from '#storage';
 import { Accounts, type NewUser, type SignInWays, type Tokens, type User } from './accounts.js';
 import { BytesHost, type BytesWays } from './bytes-host.js';
 import { type Drive, filesOf, type Item } from './drive.js';
@@ -127,6 +128,18 @@ export class MicrosoftDouble {
   /** Tokens without the detour over the page. */
   grant(email: string, scopes: readonly string[]): Tokens {
     return this.accounts.grant(email, scopes);
+  }
+
+  /** As the gateway would keep them: the current one, and another when it was refused. */
+  tokensOf(email: string, scopes: readonly string[] = ['Files.ReadWrite.AppFolder', 'offline_access']): AccessTokens {
+    let token = this.grant(email, scopes).accessToken;
+    return {
+      current: async () => token,
+      renew: async (refused) => {
+        if (refused === token) token = this.grant(email, scopes).accessToken;
+        return token;
+      },
+    };
   }
 
   /** Opens an authorization address as a browser would, and answers; the address that the browser is then sent to. */

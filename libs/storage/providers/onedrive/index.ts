@@ -1,0 +1,1 @@
+export { onedrive } from './description.js';
