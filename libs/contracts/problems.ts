@@ -66,6 +66,7 @@ export const problems = {
     'Not valid',
     'The JSON is well formed, but not what this call takes; `errors` names each field.',
   ),
+  locked: kind(423, 'Locked', 'What the call would change is locked, and the call does not show the lock’s token.'),
   'weak-password': kind(
     422,
     'Weak password',
@@ -102,6 +103,7 @@ export const problems = {
     'Not available now',
     'Something the gateway needs is away; Retry-After says when it is worth another try.',
   ),
+  'properties-full': kind(507, 'Too many properties', 'No more can be noted down about this file or folder.'),
   'quota-exceeded': kind(507, 'Quota exceeded', 'The account’s quota does not hold this much.'),
   'storage-full': kind(507, 'Storage full', 'The connections do not hold this much.'),
 } as const satisfies Record<string, ProblemKind>;

@@ -21,6 +21,9 @@ class ClockedEphemeral extends Ephemeral {
     this.#values.delete(key);
     return value;
   }
+  swap(): Promise<never> {
+    throw new Error('not for swaps');
+  }
   turn(): Promise<never> {
     throw new Error('not for turns');
   }

@@ -68,6 +68,13 @@ export async function settleSlab(sql: Sql, account: string, id: string): Promise
   await sql.query('delete from quota_slabs where account = $1 and id = $2', [account, id]);
 }
 
+export async function quotaOf(sql: Sql, account: string): Promise<number | null> {
+  const rows = await sql.query<{ quota: number | null }>('select quota_bytes as quota from accounts where id = $1', [
+    account,
+  ]);
+  return rows[0]?.quota ?? null;
+}
+
 /** Bytes of published contents, whether their slab is settled or not. */
 export async function usedBytes(sql: Sql, account: string): Promise<number> {
   const rows = await sql.query<{ used: number }>(

@@ -3,7 +3,16 @@ import { Injectable } from '@nestjs/common';
 import { Database, type Sql } from '../database/index.js';
 import { QuotaExceeded } from './errors.js';
 import { GatewayLease } from '../gateways/index.js';
-import { addSlab, growSlab, lockUsage, settleSlab, shrinkSlab, slabsOfGateway } from './quota.store.js';
+import {
+  addSlab,
+  growSlab,
+  lockUsage,
+  settleSlab,
+  shrinkSlab,
+  slabsOfGateway,
+  quotaOf,
+  usedBytes,
+} from './quota.store.js';
 import { QuotaReservation, QuotaSlab } from './quota-slab.js';
 
 const LARGEST_GRANT = 1024 ** 3;
@@ -30,6 +39,11 @@ export class Quota {
     const reservation = new QuotaReservation((total) => this.promise(account, total));
     await reservation.raiseTo(bytes);
     return reservation;
+  }
+
+  /** Of the published contents; a quota of null is no limit. */
+  async state(account: string): Promise<{ used: number; quota: number | null }> {
+    return { used: await usedBytes(this.database, account), quota: await quotaOf(this.database, account) };
   }
 
   /** Gives the unpromised room of this gateway's slabs back, so that others can use it. Upkeep calls it now and then. */

@@ -1,8 +1,13 @@
 import { Module } from '@nestjs/common';
 import { FilesModule } from '../files/index.js';
 import { TransfersModule } from '../transfers/index.js';
-import { DavController } from './webdav/dav.controller.js';
+import { BytesController } from './webdav/bytes.controller.js';
+import { EntriesController } from './webdav/entries.controller.js';
 import { GreetController } from './webdav/greet.controller.js';
+import { LocksController } from './webdav/locks.controller.js';
+import { Preconditioned } from './webdav/preconditioned.js';
+import { PropertiesController } from './webdav/properties.controller.js';
+import { Propfind } from './webdav/propfind.js';
 
 /**
  * The vault behind other protocols. Each door knows how its protocol says things, and calls the verbs of the rooms above,
@@ -10,6 +15,7 @@ import { GreetController } from './webdav/greet.controller.js';
  */
 @Module({
   imports: [FilesModule, TransfersModule],
-  controllers: [GreetController, DavController],
+  controllers: [GreetController, BytesController, EntriesController, PropertiesController, LocksController],
+  providers: [Preconditioned, Propfind],
 })
 export class DoorsModule {}

@@ -49,6 +49,27 @@ describe.each(sides)('short-lived state in %s', (_name, make) => {
     expect(await state.get(`value ${name}`)).toEqual(value);
   });
 
+  test('swaps only for what was seen, and one of many wins', async () => {
+    const key = 'swapped';
+    const first = { list: [{ b: 1, a: 'ü' }], none: null };
+    expect(await state.swap(key, { other: 1 }, first, LONG)).toBe(false);
+    const all = await Promise.all([1, 2, 3, 4, 5].map((nth) => state.swap(key, null, { ...first, nth }, LONG)));
+    expect(all.filter(Boolean)).toHaveLength(1);
+    const seen = await state.get<{ nth: number }>(key);
+    expect(await state.swap(key, first, { nth: 9 }, LONG)).toBe(false);
+    expect(await state.swap(key, seen, first, LONG)).toBe(true);
+    expect(await state.get(key)).toEqual(first);
+    expect(await state.swap(key, await state.get(key), null, LONG)).toBe(true);
+    expect([await state.get(key), await state.swap(key, null, null, LONG)]).toEqual([null, true]);
+  });
+
+  test('swaps nothing for what is over', async () => {
+    await state.put('over', 1, SHORT);
+    await vi.waitFor(async () => expect(await state.get('over')).toBeNull());
+    expect(await state.swap('over', 1, 2, LONG)).toBe(false);
+    expect(await state.swap('over', null, 3, LONG)).toBe(true);
+  });
+
   test('has nothing under a key that nobody put', async () => {
     expect(await state.get('nobody')).toBeNull();
     expect(await state.take('nobody')).toBeNull();

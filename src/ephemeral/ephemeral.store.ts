@@ -5,6 +5,16 @@ import { type Count, Ephemeral, EphemeralAway, type Json, type Lock, TURNSTILE_T
 
 const until = (ttl: string) => `clock_timestamp() + make_interval(secs => ${ttl}::double precision / 1000)`;
 
+const PUT_WHERE_NOTHING = `
+  INSERT INTO ephemeral_values AS v (key, value, expires_at) VALUES ($1, $2::jsonb, ${until('$3')})
+  ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
+    WHERE v.expires_at <= clock_timestamp() RETURNING 1`;
+const PUT_OVER_SEEN = `
+  UPDATE ephemeral_values SET value = $2::jsonb, expires_at = ${until('$3')}
+  WHERE key = $1 AND value = $4::jsonb AND expires_at > clock_timestamp() RETURNING 1`;
+const DELETE_SEEN = `
+  DELETE FROM ephemeral_values WHERE key = $1 AND value = $2::jsonb AND expires_at > clock_timestamp() RETURNING 1`;
+
 /** The short-lived state in the database: unlogged tables, so that nothing waits for the disk. */
 export class PostgresEphemeral extends Ephemeral {
   constructor(private readonly database: Database) {
@@ -37,6 +47,18 @@ export class PostgresEphemeral extends Ephemeral {
 
   async delete(key: string): Promise<void> {
     await this.#run(`DELETE FROM ephemeral_values WHERE key = $1`, [key]);
+  }
+
+  async swap(key: string, seen: Json | null, value: Json | null, ttlMs: number): Promise<boolean> {
+    const [was, is] = [seen, value].map((json) => (json === null ? null : JSON.stringify(json)));
+    if (was === null && is === null) return (await this.get(key)) === null;
+    const [text, values] =
+      was === null
+        ? [PUT_WHERE_NOTHING, [key, is, ttlMs]]
+        : is === null
+          ? [DELETE_SEEN, [key, was]]
+          : [PUT_OVER_SEEN, [key, is, ttlMs, was]];
+    return (await this.#run(text as string, values as unknown[])).length > 0;
   }
 
   async increment(key: string, ttlMs: number): Promise<Count> {

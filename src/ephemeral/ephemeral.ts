@@ -32,6 +32,11 @@ export abstract class Ephemeral {
   /** Gets and removes: of all who ask at once, one is given the value. */
   abstract take<T extends Json>(key: string): Promise<T | null>;
   abstract delete(key: string): Promise<void>;
+  /**
+   * Puts the value (null: nothing) only where what was seen (null: nothing) still lies: of all who swap for the same that
+   * they saw, one succeeds. False is for the others, who look again.
+   */
+  abstract swap(key: string, seen: Json | null, value: Json | null, ttlMs: number): Promise<boolean>;
   /** Counts one more in the window, which the first count opened for `ttlMs`. Counters and values are strangers. */
   abstract increment(key: string, ttlMs: number): Promise<Count>;
   /** Ends the window. */

@@ -19,6 +19,12 @@ const RELEASE = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`;
 
+/** Nothing is said as the empty text, which is no JSON. */
+const SWAP = `
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+return 1`;
+
 /** The short-lived state in Redis. Fencing tokens come from elsewhere: Redis may forget, and must not count anew. */
 export class RedisEphemeral extends Ephemeral {
   constructor(
@@ -42,6 +48,11 @@ export class RedisEphemeral extends Ephemeral {
 
   async delete(key: string): Promise<void> {
     await ask(() => this.redis.del(valueAt(key)));
+  }
+
+  async swap(key: string, seen: Json | null, value: Json | null, ttlMs: number): Promise<boolean> {
+    const [was, is] = [seen, value].map((json) => (json === null ? '' : JSON.stringify(json)));
+    return (await ask(() => this.redis.eval(SWAP, 1, valueAt(key), was!, is!, ttlMs))) === 1;
   }
 
   async increment(key: string, ttlMs: number): Promise<Count> {

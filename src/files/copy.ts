@@ -5,6 +5,7 @@ import { Database, type Sql } from '../database/index.js';
 import { AccountKeyring, type AccountKeys, KeyDestroyed } from '../keys/index.js';
 import { childrenOf, insertFirstVersions, insertNodes, type CopiedNode } from './copy.store.js';
 import { IntoItself, NameTaken, NotFound, TreeBusy } from './errors.js';
+import { Locks } from './locks.js';
 import { makeWay, placeFor, type Place, type Placed, type Placing } from './move.js';
 import { nameKey, type Names } from './names.js';
 import { checkPreconditions } from './preconditions.js';
@@ -54,13 +55,18 @@ export class CopyEntry {
   constructor(
     private readonly database: Database,
     private readonly keyring: AccountKeyring,
+    private readonly locks: Locks,
   ) {}
 
   async run(account: string, from: Names, to: Names, copying: Copying = {}): Promise<Placed> {
     const keys = await this.keyring.current(account);
     const known = await this.keyring.all(account);
-    const { done, replaced } = await this.database.tx((sql) =>
-      copyEntry({ sql, account, keys, known }, from, to, copying),
+    const touches = [{ at: to, deep: true, member: true }];
+    const { done, replaced } = await this.locks.guard(account, touches, copying.wanted?.tokens, (enter) =>
+      this.database.tx(async (sql) => {
+        await enter(sql);
+        return copyEntry({ sql, account, keys, known }, from, to, copying);
+      }),
     );
     const entry =
       'file' in done ? await fileRecord(this.keyring, account, done.file) : folderRecord(done.folder, done.names);
@@ -97,7 +103,7 @@ async function copyFile(copy: Copy, node: NodeRow, place: Place, copying: Copyin
   if (!version || !(await holdContents(sql, account, [version.content]))) throw new NotFound();
   // Uploads go on meanwhile: one may have taken the name by now.
   const wanted = copying.overwrite ? {} : ({ noneMatch: '*' } as const);
-  const target = { account, names: place.names, wanted };
+  const target = { account, names: place.names, wanted, admission: null };
   const file = await publishVersion(sql, keys, target, contentOf(copy, node.id, version));
   await copyProperties(sql, account, [node.id], [file.node.id]);
   return { file };

@@ -91,3 +91,28 @@ export class NewestStays extends Fault {
     super('This is the newest version. Restore another one first, or delete the file.');
   }
 }
+
+/** Somebody holds a lock on what the call would change, and the call does not show its token. */
+export class Locked extends Fault {
+  constructor() {
+    super('This is locked; whoever holds the lock can change it by showing its token.');
+  }
+}
+
+export class LockTokenUnfit extends Fault {
+  constructor() {
+    super('The token is of no lock that holds this.');
+  }
+}
+
+export class TooManyProperties extends Fault {
+  constructor() {
+    super('A file or folder has at most 100 properties, of 64 KiB altogether.');
+  }
+}
+
+export class TooManyLocks extends Fault {
+  constructor(most: number) {
+    super(`An account has at most ${most} locks at one time.`);
+  }
+}

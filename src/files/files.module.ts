@@ -6,7 +6,9 @@ import { ChangesController } from './changes.controller.js';
 import { CopyController } from './copy.controller.js';
 import { CopyEntry } from './copy.js';
 import { EraseTrash } from './erase-trash.js';
+import { Locks } from './locks.js';
 import { MoveEntry } from './move.js';
+import { Properties } from './properties.js';
 import { Trash } from './trash.js';
 import { TrashController } from './trash.controller.js';
 import { Tree } from './tree.js';
@@ -24,8 +26,8 @@ import { VersionsController } from './versions.controller.js';
 @Module({
   imports: [AccountsModule, KeysModule],
   controllers: [TreeController, TrashController, VersionsController, ChangesController, CopyController],
-  providers: [Tree, MoveEntry, CopyEntry, Trash, EraseTrash, TrimVersions, Versions, Changes],
-  exports: [Tree, MoveEntry, CopyEntry, Trash, EraseTrash, TrimVersions, Versions, Changes],
+  providers: [Tree, MoveEntry, CopyEntry, Locks, Properties, Trash, EraseTrash, TrimVersions, Versions, Changes],
+  exports: [Tree, MoveEntry, CopyEntry, Locks, Properties, Trash, EraseTrash, TrimVersions, Versions, Changes],
 })
 export class FilesModule implements OnModuleInit {
   constructor(private readonly hooks: AccountHooks) {}

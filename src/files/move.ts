@@ -2,11 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { Database, type Sql } from '../database/index.js';
 import { AccountKeyring } from '../keys/index.js';
 import { IntoItself, NameTaken, RootStays } from './errors.js';
+import { type Enter, Locks } from './locks.js';
 import { formatPath, type Names } from './names.js';
 import { checkPreconditions, type Preconditions } from './preconditions.js';
 import { fileRecord, folderRecord, type EntryRecord } from './records.js';
 import { putIntoTrash } from './trash.store.js';
-import { childNamed, lockStructure, relocate, versionById, walk, type NodeRow } from './tree.store.js';
+import { childNamed, lockStructure, relocate, versionById, walk, type NodeRow, type VersionRow } from './tree.store.js';
 import { foldersAbove, walkWhole } from './tree.js';
 
 export interface Placing {
@@ -22,6 +23,13 @@ export interface Placed {
   readonly replaced: boolean;
 }
 
+interface Moved {
+  readonly node: NodeRow;
+  readonly version: VersionRow | undefined;
+  readonly names: Names;
+  readonly replaced: boolean;
+}
+
 /**
  * Renames or moves a file or a folder with all that is in it: one row changes, whatever the size,
  * since everything below hangs on the folder's id. Moves, deletions and restores of one account
@@ -32,11 +40,27 @@ export class MoveEntry {
   constructor(
     private readonly database: Database,
     private readonly keyring: AccountKeyring,
+    private readonly locks: Locks,
   ) {}
 
   async run(account: string, from: Names, to: Names, placing: Placing = {}): Promise<Placed> {
     const { wanted = {} } = placing;
-    const moved = await this.database.tx(async (sql) => {
+    const touches = [from, to].map((at) => ({ at, deep: true, member: true }));
+    const { node, version, names, replaced } = await this.locks.guard(account, touches, wanted.tokens, (enter) =>
+      this.#move(enter, account, { from, to }, placing),
+    );
+    await this.locks.endBelow(account, from);
+    const entry = version
+      ? await fileRecord(this.keyring, account, { node, version, names })
+      : folderRecord(node, names);
+    return { entry, replaced };
+  }
+
+  #move(enter: Enter, account: string, way: { from: Names; to: Names }, placing: Placing): Promise<Moved> {
+    const { from, to } = way;
+    const { wanted = {} } = placing;
+    return this.database.tx(async (sql) => {
+      await enter(sql);
       await lockStructure(sql, account);
       const nodes = await walkWhole(sql, account, from);
       const node = nodes.at(-1) as NodeRow;
@@ -51,11 +75,6 @@ export class MoveEntry {
       const version = node.head ? await versionById(sql, account, node.head) : undefined;
       return { node: there, version, names: place.names, replaced };
     });
-    const { node, version, names, replaced } = moved;
-    const entry = version
-      ? await fileRecord(this.keyring, account, { node, version, names })
-      : folderRecord(node, names);
-    return { entry, replaced };
   }
 }
 

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { PreconditionFailed } from './errors.js';
 
 /** What a write asks of the file that is there now. An entity tag is a version's id in quotes. */
@@ -8,6 +9,8 @@ export interface Preconditions {
   readonly noneMatch?: '*' | readonly string[];
   /** The folder above must be there; without this, folders that are missing are made. */
   readonly parentThere?: boolean;
+  /** Of locks that the writer holds. */
+  readonly tokens?: readonly string[];
   /** What the header `If` asks of the newest version, beside locks; null when there is none. */
   readonly holds?: (version: string | null) => boolean;
 }
@@ -26,6 +29,25 @@ export function checkPreconditions(wanted: Preconditions, version: string | null
   if (wanted.noneMatch !== undefined && version !== null) {
     if (wanted.noneMatch === '*' || wanted.noneMatch.includes(version)) throw new PreconditionFailed();
   }
+}
+
+/** What any call that writes may ask by its headers. */
+export function preconditionsOf(headers: IncomingHttpHeaders): Preconditions {
+  const match = parseTags(headers['if-match']);
+  const noneMatch = parseTags(headers['if-none-match']);
+  const tokens = lockTokens(headers);
+  return { ...(match && { match }), ...(noneMatch && { noneMatch }), ...(tokens.length > 0 && { tokens }) };
+}
+
+const MOST_TOKENS = 100;
+
+/** Whatever stands in angle brackets like a lock's token, in `If` (RFC 4918) or `Lock-Token`. */
+export function lockTokens(headers: IncomingHttpHeaders): string[] {
+  const shown = [headers['if'], headers['lock-token']].flat().filter((text) => text !== undefined);
+  const found = shown.flatMap((text) =>
+    Array.from(text.matchAll(/<(urn:uuid:[0-9a-f-]{36})>/gi), ([, token]) => token!),
+  );
+  return [...new Set(found.map((token) => token.toLowerCase()))].slice(0, MOST_TOKENS);
 }
 
 /**

@@ -3,6 +3,7 @@ import { sealVersion } from '#crypto';
 import type { Sql } from '../database/index.js';
 import type { AccountKeys } from '../keys/index.js';
 import { IsFolder, TreeBusy } from './errors.js';
+import { LocksMoved } from './locks.js';
 import type { Names } from './names.js';
 import { checkPreconditions, type Preconditions } from './preconditions.js';
 import {
@@ -14,7 +15,7 @@ import {
   type NodeRow,
   type VersionRow,
 } from './tree.store.js';
-import { foldersAbove, type FoundFile } from './tree.js';
+import { type Admission, foldersAbove, type FoundFile } from './tree.js';
 
 /** What a finished content tells about the version that it becomes. */
 export interface NewVersion {
@@ -29,6 +30,8 @@ interface Target {
   readonly account: string;
   readonly names: Names;
   readonly wanted: Preconditions;
+  /** Null for who has entered the transaction already. */
+  readonly admission: Admission | null;
 }
 
 export interface Published extends FoundFile {
@@ -51,11 +54,14 @@ export async function publishVersion(
 ): Promise<Published> {
   const { account, names } = target;
   if (names.length === 0) throw new IsFolder();
+  await target.admission?.enter(sql);
   for (let look = 0; look < MOST_LOOKS; look++) {
     const nodes = await walk(sql, account, names);
     const work = nodes.length === names.length + 1 ? replace : create;
     const published = await work(sql, keys, { ...target, nodes }, version);
-    if (published) return published;
+    if (!published) continue;
+    if (published.created && target.admission?.creates === false) throw new LocksMoved();
+    return published;
   }
   throw new TreeBusy();
 }

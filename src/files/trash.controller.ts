@@ -1,7 +1,9 @@
-import { Controller, Delete, Get, HttpCode, Post } from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Post, Req } from '@nestjs/common';
+import type { Request } from 'express';
 import { IdParams, NodeRecord, TrashPage, TrashQuery } from '#contracts';
 import { Access, type Caller, CurrentCaller, Describe, FromPath, FromQuery, USERS } from '../access/index.js';
 import { EraseTrash } from './erase-trash.js';
+import { lockTokens } from './preconditions.js';
 import type { EntryRecord } from './records.js';
 import { Trash } from './trash.js';
 
@@ -30,10 +32,15 @@ export class TrashController {
   @Describe({
     summary: 'Puts a deleted file or folder back where it was. Its id is the one it had before.',
     answers: { 200: NodeRecord },
-    problems: ['exists', 'not-a-folder'],
+    headers: { 'Lock-Token': 'of a lock that holds the place where it lay' },
+    problems: ['exists', 'not-a-folder', 'locked'],
   })
-  restore(@CurrentCaller() caller: Caller, @FromPath(IdParams) path: IdParams): Promise<EntryRecord> {
-    return this.trash.restore(caller.accountId, path.id);
+  restore(
+    @CurrentCaller() caller: Caller,
+    @FromPath(IdParams) path: IdParams,
+    @Req() request: Request,
+  ): Promise<EntryRecord> {
+    return this.trash.restore(caller.accountId, path.id, { tokens: lockTokens(request.headers) });
   }
 
   @Delete(':id')

@@ -4,7 +4,8 @@ import { Config } from '../config/index.js';
 import { Database } from '../database/index.js';
 import { AccountKeyring } from '../keys/index.js';
 import { isBeingErased } from './erasing.store.js';
-import { NameRefused, NameTaken, NotFound, NotInTrash, RootStays } from './errors.js';
+import { NameRefused, NameTaken, NotFound, NotInTrash, RootStays, TreeBusy } from './errors.js';
+import { type Enter, Locks } from './locks.js';
 import { formatPath, parsePath, type Names } from './names.js';
 import { checkPreconditions, type Preconditions } from './preconditions.js';
 import { fileRecord, folderRecord, verifiedSha256, type EntryRecord } from './records.js';
@@ -20,6 +21,12 @@ import {
 } from './tree.store.js';
 import { ensureFolders, walkWhole } from './tree.js';
 
+interface Restored {
+  readonly node: NodeRow;
+  readonly version: VersionRow | undefined;
+  readonly names: Names;
+}
+
 /** Deleting is putting into the trash, where a file or folder keeps its id, its versions and all that lies below it. */
 @Injectable()
 export class Trash {
@@ -27,10 +34,18 @@ export class Trash {
     @Inject(Config) private readonly config: Config,
     private readonly database: Database,
     private readonly keyring: AccountKeyring,
+    private readonly locks: Locks,
   ) {}
 
-  put(account: string, names: Names, wanted: Preconditions = {}): Promise<void> {
+  async put(account: string, names: Names, wanted: Preconditions = {}): Promise<void> {
+    const touches = [{ at: names, deep: true, member: true }];
+    await this.locks.guard(account, touches, wanted.tokens, (enter) => this.#put(enter, account, names, wanted));
+    await this.locks.endBelow(account, names);
+  }
+
+  #put(enter: Enter, account: string, names: Names, wanted: Preconditions): Promise<void> {
     return this.database.tx(async (sql) => {
+      await enter(sql);
       await lockStructure(sql, account);
       const nodes = await walkWhole(sql, account, names);
       const found = nodes.at(-1) as NodeRow;
@@ -67,11 +82,24 @@ export class Trash {
   }
 
   /** Puts it back where it was, making the folders that are gone by now; a name that is taken meanwhile is NameTaken. */
-  async restore(account: string, id: string): Promise<EntryRecord> {
-    const restored = await this.database.tx(async (sql) => {
+  async restore(account: string, id: string, wanted: Preconditions = {}): Promise<EntryRecord> {
+    const path = (await trashedNode(this.database, account, id))?.trashed_path;
+    if (path === undefined) throw new NotInTrash();
+    const touches = [{ at: parsePath(path), deep: true, member: true }];
+    const { node, version, names } = await this.locks.guard(account, touches, wanted.tokens, (enter) =>
+      this.#restore(enter, account, { id, path }),
+    );
+    return version ? fileRecord(this.keyring, account, { node, version, names }) : folderRecord(node, names);
+  }
+
+  #restore(enter: Enter, account: string, entry: { id: string; path: string }): Promise<Restored> {
+    const { id } = entry;
+    return this.database.tx(async (sql) => {
+      await enter(sql);
       await lockStructure(sql, account);
       const node = await trashedNode(sql, account, id);
       if (!node || (await isBeingErased(sql, account, id))) throw new NotInTrash();
+      if (node.trashed_path !== entry.path) throw new TreeBusy();
       const parents = await ensureFolders(sql, account, parsePath(node.trashed_path).slice(0, -1));
       const parent = parents.at(-1) as NodeRow;
       if (await childNamed(sql, account, parent.id, node.name)) throw new NameTaken();
@@ -79,8 +107,6 @@ export class Trash {
       const version = node.head ? await versionById(sql, account, node.head) : undefined;
       return { node: back, version, names: [...parents.slice(1).map((step) => step.name), node.name] };
     });
-    const { node, version, names } = restored;
-    return version ? fileRecord(this.keyring, account, { node, version, names }) : folderRecord(node, names);
   }
 }
 

@@ -52,7 +52,7 @@ describe('a folder that an upload needs', () => {
 });
 
 it('a file that is replaced or moved under every look is busy, too', async () => {
-  const target = { account: 'account', names: ['file'], wanted: {} };
+  const target = { account: 'account', names: ['file'], wanted: {}, admission: null };
   const publish = publishVersion(contested([]), {} as AccountKeys, target, {} as NewVersion);
   await expect(publish).rejects.toBeInstanceOf(TreeBusy);
 });

@@ -4,12 +4,13 @@ import { FolderRecord, MakeFolder, MoveRequest, NodeRecord, TreeAnswer, TreeQuer
 import { Access, type Caller, CurrentCaller, Describe, FromBody, FromQuery, USERS } from '../access/index.js';
 import { MoveEntry } from './move.js';
 import { parsePath, type Names } from './names.js';
-import { parseTags } from './preconditions.js';
+import { lockTokens, preconditionsOf } from './preconditions.js';
 import type { EntryRecord } from './records.js';
 import { Trash } from './trash.js';
 import { Tree } from './tree.js';
 import { TreePath } from './tree-path.js';
 
+const LOCK = { 'Lock-Token': 'of a lock that holds what would change' };
 const PATHS = ['tree', 'tree/*path'];
 
 /** Files and folders by their path: looking, making, moving, deleting. */
@@ -37,10 +38,16 @@ export class TreeController {
   @Describe({
     summary: 'Makes a folder, with the folders above it that are missing.',
     answers: { 201: FolderRecord },
-    problems: ['bad-name', 'exists', 'not-a-folder'],
+    headers: LOCK,
+    problems: ['bad-name', 'exists', 'not-a-folder', 'locked'],
   })
-  make(@CurrentCaller() caller: Caller, @TreePath() names: Names, @FromBody(MakeFolder) _body: MakeFolder) {
-    return this.tree.makeFolder(caller.accountId, names);
+  make(
+    @CurrentCaller() caller: Caller,
+    @TreePath() names: Names,
+    @FromBody(MakeFolder) _body: MakeFolder,
+    @Req() request: Request,
+  ) {
+    return this.tree.makeFolder(caller.accountId, names, { tokens: lockTokens(request.headers) });
   }
 
   @Patch(PATHS)
@@ -48,14 +55,17 @@ export class TreeController {
   @Describe({
     summary: 'Renames or moves a file or a folder with all that is in it, in one transaction.',
     answers: { 200: NodeRecord },
-    problems: ['bad-name', 'exists', 'not-a-folder', 'conflict'],
+    headers: { 'If-Match': 'only when the newest version is this one', ...LOCK },
+    problems: ['bad-name', 'exists', 'not-a-folder', 'conflict', 'precondition-failed', 'locked'],
   })
   async relocate(
     @CurrentCaller() caller: Caller,
     @TreePath() names: Names,
     @FromBody(MoveRequest) body: MoveRequest,
+    @Req() request: Request,
   ): Promise<EntryRecord> {
-    return (await this.move.run(caller.accountId, names, parsePath(body.path))).entry;
+    const wanted = preconditionsOf(request.headers);
+    return (await this.move.run(caller.accountId, names, parsePath(body.path), { wanted })).entry;
   }
 
   @Delete(PATHS)
@@ -64,11 +74,10 @@ export class TreeController {
   @Describe({
     summary: 'Puts a file, or a folder with all that is in it, into the trash.',
     answers: { 204: null },
-    headers: { 'If-Match': 'only when the newest version is this one' },
-    problems: ['bad-name', 'conflict', 'precondition-failed'],
+    headers: { 'If-Match': 'only when the newest version is this one', ...LOCK },
+    problems: ['bad-name', 'conflict', 'precondition-failed', 'locked'],
   })
   remove(@CurrentCaller() caller: Caller, @TreePath() names: Names, @Req() request: Request): Promise<void> {
-    const match = parseTags(request.headers['if-match']);
-    return this.trash.put(caller.accountId, names, match === undefined ? {} : { match });
+    return this.trash.put(caller.accountId, names, preconditionsOf(request.headers));
   }
 }

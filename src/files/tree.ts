@@ -13,6 +13,7 @@ import {
   TreeBusy,
 } from './errors.js';
 import { checkPreconditions, type Preconditions } from './preconditions.js';
+import { type Enter, Locks, LocksMoved } from './locks.js';
 import type { Names } from './names.js';
 import { entryRecord, fileRecord, folderRecord, type EntryRecord, type FolderRecord } from './records.js';
 import { childNamed, children, insertNode, versionById, walk, type NodeRow, type VersionRow } from './tree.store.js';
@@ -22,6 +23,13 @@ export interface FoundFile {
   readonly node: NodeRow;
   readonly version: VersionRow;
   readonly names: Names;
+}
+
+/** What a publication shows in its transaction. */
+export interface Admission {
+  readonly enter: Enter;
+  /** No file was there: the folder above was looked at as well. */
+  readonly creates: boolean;
 }
 
 export interface FolderPage {
@@ -35,6 +43,7 @@ export class Tree {
   constructor(
     private readonly database: Database,
     private readonly keyring: AccountKeyring,
+    private readonly locks: Locks,
   ) {}
 
   /** The newest version of a file, or the one that is named; a folder there is IsFolder. */
@@ -72,8 +81,18 @@ export class Tree {
     return { ...folderRecord(node, path), items, ...(last ? { nextCursor: encodeCursor(last.name) } : {}) };
   }
 
+  async isThere(account: string, names: Names): Promise<boolean> {
+    return (await walk(this.database, account, names)).length === names.length + 1;
+  }
+
+  /** The newest version at a path; null where there is no file. */
+  async head(account: string, names: Names): Promise<string | null> {
+    const nodes = await walk(this.database, account, names);
+    return nodes.length === names.length + 1 ? (nodes.at(-1)?.head ?? null) : null;
+  }
+
   /** Refuses early what the publishing transaction would refuse: it decides, this only spares the upload. */
-  async checkTarget(account: string, names: Names, wanted: Preconditions): Promise<void> {
+  async checkTarget(account: string, names: Names, wanted: Preconditions): Promise<Admission> {
     if (names.length === 0) throw new IsFolder();
     const nodes = await walk(this.database, account, names);
     const last = nodes.at(-1);
@@ -82,10 +101,38 @@ export class Tree {
     if (!whole && last?.kind === 'file') throw new BelowFile();
     if (wanted.parentThere && nodes.length < names.length) throw new ParentMissing();
     checkPreconditions(wanted, whole ? (last?.head ?? null) : null);
+    const enter = await this.locks.admit(account, [{ at: names, member: !whole }], wanted.tokens);
+    return { enter, creates: !whole };
+  }
+
+  /** Runs a publication that was admitted; where a lock was taken meanwhile that does not forbid it, once more. */
+  async publishAdmitted<T>(
+    target: { account: string; names: Names; wanted: Preconditions },
+    first: Admission,
+    publish: (admission: Admission) => Promise<T>,
+  ): Promise<T> {
+    let admission = first;
+    for (let look = 0; look < MOST_LOOKS; look++) {
+      try {
+        return await publish(admission);
+      } catch (error) {
+        if (!(error instanceof LocksMoved)) throw error;
+      }
+      admission = await this.checkTarget(target.account, target.names, target.wanted);
+    }
+    throw new TreeBusy();
   }
 
   makeFolder(account: string, names: Names, wanted: Preconditions = {}): Promise<FolderRecord> {
+    const touches = [{ at: names, member: true }];
+    return this.locks.guard(account, touches, wanted.tokens, (enter) =>
+      this.#makeFolder(enter, account, names, wanted),
+    );
+  }
+
+  #makeFolder(enter: Enter, account: string, names: Names, wanted: Preconditions): Promise<FolderRecord> {
     return this.database.tx(async (sql) => {
+      await enter(sql);
       const name = names.at(-1);
       if (name === undefined) throw new NameTaken();
       const parents = await foldersAbove(sql, account, await walk(sql, account, names.slice(0, -1)), { names, wanted });

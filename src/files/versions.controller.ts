@@ -3,7 +3,7 @@ import type { Request } from 'express';
 import { FileRecord, OneVersion, RestoreVersion, VersionPage, VersionsQuery } from '#contracts';
 import { Access, type Caller, CurrentCaller, Describe, FromBody, FromQuery, USERS } from '../access/index.js';
 import type { Names } from './names.js';
-import { parseTags } from './preconditions.js';
+import { preconditionsOf } from './preconditions.js';
 import { TreePath } from './tree-path.js';
 import { Versions } from './versions.js';
 
@@ -32,7 +32,7 @@ export class VersionsController {
     summary: 'Makes an earlier version the newest one, without copying data; the others stay.',
     answers: { 200: FileRecord },
     headers: { 'If-Match': 'only when the newest version is this one' },
-    problems: ['bad-name', 'is-folder', 'precondition-failed'],
+    problems: ['bad-name', 'is-folder', 'precondition-failed', 'locked'],
   })
   restore(
     @CurrentCaller() caller: Caller,
@@ -40,8 +40,7 @@ export class VersionsController {
     @FromBody(RestoreVersion) body: RestoreVersion,
     @Req() request: Request,
   ): Promise<FileRecord> {
-    const match = parseTags(request.headers['if-match']);
-    return this.versions.restore(caller.accountId, names, body.restore, match === undefined ? {} : { match });
+    return this.versions.restore(caller.accountId, names, body.restore, preconditionsOf(request.headers));
   }
 
   @Delete(PATH)

@@ -4,6 +4,7 @@ import { beginErasing, eraseUnheld } from '../contents/index.js';
 import { Database, type Sql } from '../database/index.js';
 import { AccountKeyring } from '../keys/index.js';
 import { IsFolder, NewestStays, NoSuchVersion, TreeBusy } from './errors.js';
+import { Locks } from './locks.js';
 import type { Names } from './names.js';
 import { checkPreconditions, etagOf, type Preconditions } from './preconditions.js';
 import { asVersion, sealedRow } from './publish-version.js';
@@ -21,6 +22,7 @@ export class Versions {
   constructor(
     private readonly database: Database,
     private readonly keyring: AccountKeyring,
+    private readonly locks: Locks,
   ) {}
 
   async list(account: string, names: Names, page: { cursor?: number; limit: number }): Promise<VersionPage> {
@@ -40,17 +42,21 @@ export class Versions {
     if (!old) throw new NoSuchVersion();
     const sha256 = await verifiedSha256(this.keyring, account, file.id, old);
     const keys = await this.keyring.current(account);
-    const restored = await this.database.tx(async (sql) => {
-      const { node, path } = await lockedFile(sql, account, names);
-      checkPreconditions(wanted, node.head);
-      // A version is never changed, so what was checked is what is restored, if it is still there and the file still this one.
-      if (!(await versionOf(sql, account, node.id, version))) throw new NoSuchVersion();
-      if (version === node.head) return { node, version: old, names: path };
-      const { content, size, content_type: contentType, version_modified_at: modifiedAt } = old;
-      const row = sealedRow(keys, { account, file: node.id }, { content, size, sha256, contentType, modifiedAt });
-      await insertVersion(sql, account, row, node.head as string);
-      return { node: { ...node, head: row.id }, version: asVersion(row), names: path };
-    });
+    const touches = [{ at: names }];
+    const restored = await this.locks.guard(account, touches, wanted.tokens, (enter) =>
+      this.database.tx(async (sql) => {
+        await enter(sql);
+        const { node, path } = await lockedFile(sql, account, names);
+        checkPreconditions(wanted, node.head);
+        // A version is never changed, so what was checked is what is restored, if it is still there and the file still this one.
+        if (!(await versionOf(sql, account, node.id, version))) throw new NoSuchVersion();
+        if (version === node.head) return { node, version: old, names: path };
+        const { content, size, content_type: contentType, version_modified_at: modifiedAt } = old;
+        const row = sealedRow(keys, { account, file: node.id }, { content, size, sha256, contentType, modifiedAt });
+        await insertVersion(sql, account, row, node.head as string);
+        return { node: { ...node, head: row.id }, version: asVersion(row), names: path };
+      }),
+    );
     return fileRecord(this.keyring, account, restored);
   }
 

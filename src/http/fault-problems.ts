@@ -116,6 +116,10 @@ export const faultProblems: readonly Row[] = [
   row(files.IsFolder, 'is-folder'),
   row(files.BelowFile, 'not-a-folder'),
   row(files.ParentMissing, 'conflict'),
+  row(files.Locked, 'locked'),
+  row(files.LockTokenUnfit, 'conflict'),
+  row(files.TooManyLocks, 'conflict'),
+  row(files.TooManyProperties, 'properties-full'),
   row(files.TreeBusy, 'unavailable'),
   row(files.IntoItself, 'conflict'),
   row(files.RootStays, 'conflict'),
@@ -133,6 +137,7 @@ export const faultProblems: readonly Row[] = [
 
   row(StagingFull, 'unavailable'),
   row(transfers.BodyCutShort, 'length-mismatch'),
+  row(transfers.BodyTooLong, 'length-mismatch'),
   row(transfers.SenderStalled, 'request-timeout'),
   row(transfers.DigestMismatch, 'digest-mismatch'),
   row(transfers.HeaderRefused, 'bad-request'),

@@ -7,6 +7,13 @@ export class BodyCutShort extends Fault {
   }
 }
 
+/** More came than the request had announced. */
+export class BodyTooLong extends Fault {
+  constructor() {
+    super('The body went on after the length that was announced.');
+  }
+}
+
 /** Nothing came for so long that nobody can be there any more. */
 export class SenderStalled extends Fault {
   constructor() {

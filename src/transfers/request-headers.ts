@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { parseTags, type Preconditions } from '../files/index.js';
+import { preconditionsOf, type Preconditions } from '../files/index.js';
 import { HeaderRefused } from './errors.js';
 
 const UNTYPED = 'application/octet-stream';
@@ -28,14 +28,8 @@ export function uploadHeaders(headers: IncomingHttpHeaders): UploadHeaders {
     contentType: contentType(headers['content-type']),
     modifiedAt: modifiedAt(single(headers['x-oc-mtime'])),
     sha256: digest(single(headers['repr-digest'])),
-    wanted: preconditions(headers),
+    wanted: preconditionsOf(headers),
   };
-}
-
-function preconditions(headers: IncomingHttpHeaders): Preconditions {
-  const match = parseTags(headers['if-match']);
-  const noneMatch = parseTags(headers['if-none-match']);
-  return { ...(match === undefined ? {} : { match }), ...(noneMatch === undefined ? {} : { noneMatch }) };
 }
 
 function bodyLength(headers: IncomingHttpHeaders): number | undefined {

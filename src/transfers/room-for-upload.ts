@@ -14,6 +14,17 @@ export class RoomForUpload {
     private readonly space: SpaceLedger,
   ) {}
 
+  /** What the account's contents take, and what it may still store: by its quota, and by what its connections said last. */
+  async left(account: string): Promise<{ used: number; available: number | null }> {
+    const { used, quota } = await this.quota.state(account);
+    const { spread, candidates } = await this.spreads.plan(account);
+    const untold = candidates.some((candidate) => candidate.free === null);
+    const free = candidates.reduce((sum, candidate) => sum + (candidate.free ?? 0), 0);
+    const room = untold ? Infinity : Math.floor((free * spread.data) / (spread.data + spread.parity));
+    const available = Math.max(0, Math.min(room, quota === null ? Infinity : quota - used));
+    return { used, available: Number.isFinite(available) ? available : null };
+  }
+
   async reserve(
     account: string,
     length: number | undefined,

@@ -4,7 +4,7 @@ import { ChunkSealer, FRAME_LENGTH, paddedLength, SecretKey, sealedLength, wrapK
 import { ShardDigest } from '#dispersal';
 import type { ContentKeys } from '../keys/index.js';
 import { chunkKeyContext } from './chunk-key.js';
-import { BodyCutShort } from './errors.js';
+import { BodyCutShort, BodyTooLong } from './errors.js';
 
 /** A whole sealed chunk, waiting in its stage to be sent. */
 export interface SealedChunk {
@@ -59,6 +59,8 @@ export class ChunkCutter implements BodyHash {
     using _held = total === undefined ? await frames.take(FRAME_LENGTH, { signal }) : null;
     try {
       for await (const piece of body) {
+        // A length that came in a header of its own is held to by nobody but us.
+        if (total !== undefined && this.length + piece.length > total) throw new BodyTooLong();
         this.hash.update(piece);
         for (let rest = piece; rest.length > 0;) {
           this.current ??= await this.begin();

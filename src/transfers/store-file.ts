@@ -2,7 +2,15 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ManifestBuilder } from '#crypto';
 import { Config } from '../config/index.js';
 import { Drafts, type Draft, type QuotaReservation } from '../contents/index.js';
-import { fileRecord, publishVersion, Tree, type FileRecord, type Names, type Preconditions } from '../files/index.js';
+import {
+  fileRecord,
+  publishVersion,
+  Tree,
+  type Admission,
+  type FileRecord,
+  type Names,
+  type Preconditions,
+} from '../files/index.js';
 import { AccountKeyring } from '../keys/index.js';
 import { type Body, ChunkSender } from './chunk-sender.js';
 import { DigestMismatch } from './errors.js';
@@ -44,10 +52,12 @@ export class StoreFile {
 
   async run(request: StoreRequest, body: Body): Promise<{ file: FileRecord; created: boolean }> {
     const { account, names } = request;
-    await this.tree.checkTarget(account, names, request.wanted);
+    const admission = await this.tree.checkTarget(account, names, request.wanted);
     const { spread, reservation } = await this.room.reserve(account, request.length);
     try {
-      return await this.drafts.fill(account, spread, (draft) => this.fill(draft, request, reservation, body));
+      return await this.drafts.fill(account, spread, (draft) =>
+        this.fill(draft, { ...request, admission }, reservation, body),
+      );
     } finally {
       reservation.release();
     }
@@ -55,7 +65,7 @@ export class StoreFile {
 
   private async fill(
     draft: Draft,
-    request: StoreRequest,
+    request: StoreRequest & { admission: Admission },
     reservation: QuotaReservation,
     body: Body,
   ): Promise<{ file: FileRecord; created: boolean }> {
@@ -83,7 +93,9 @@ export class StoreFile {
       modifiedAt: request.modifiedAt ?? new Date(),
     };
     const finished = { size: sent.length, chunks: sent.chunks, manifest: { header, pages } };
-    const published = await draft.publish(finished, reservation, (sql) => publishVersion(sql, keys, request, version));
+    const published = await this.tree.publishAdmitted(request, request.admission, (admission) =>
+      draft.publish(finished, reservation, (sql) => publishVersion(sql, keys, { ...request, admission }, version)),
+    );
     return { file: await fileRecord(this.keyring, account, published), created: published.created };
   }
 }

@@ -22,6 +22,6 @@ import { StoreFile } from './store-file.js';
   imports: [ConnectionsModule, ContentsModule, FilesModule, KeysModule],
   controllers: [ContentController, PlacementController],
   providers: [ByteBudgets, ChunkSender, ContentExchange, ReadFile, RoomForUpload, SendChunk, ShowPlacement, StoreFile],
-  exports: [ContentExchange, ReadFile, StoreFile],
+  exports: [ContentExchange, ReadFile, RoomForUpload, StoreFile],
 })
 export class TransfersModule {}

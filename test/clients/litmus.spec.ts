@@ -11,6 +11,9 @@ afterAll(() => site?.stop());
 const SUITES: [name: string, cases: number][] = [
   ['basic', 16],
   ['copymove', 13],
+  ['props', 30],
+  ['locks', 41],
+  ['http', 4],
 ];
 
 describe('litmus, the public suite for WebDAV servers', () => {

@@ -46,7 +46,7 @@ export function destinationOf(request: Request, publicUrl: string): Address {
 }
 
 /** An address in a header, where one that is not ours is the client's mistake. */
-function ofThisServer(target: string): Address {
+export function ofThisServer(target: string): Address {
   try {
     return addressOf(target);
   } catch (error) {

@@ -1,99 +1,50 @@
-import { Controller, Copy, Delete, Get, Head, HttpCode, Mkcol, Move, Put, Req, Res } from '@nestjs/common';
+import { Controller, Copy, Delete, HttpCode, Mkcol, Move, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { Access, type Caller, CurrentCaller, DAV_USERS, Describe } from '../../access/index.js';
 import { Config } from '../../config/index.js';
 import {
   CopyEntry,
-  IsFolder,
   MoveEntry,
   NameTaken,
-  parseTags,
+  type Placed,
+  type Placing,
   PreconditionFailed,
   Trash,
   Tree,
 } from '../../files/index.js';
-import { ContentExchange, uploadHeaders } from '../../transfers/index.js';
 import { type Address, DavAddress, destinationOf, hrefOf } from './address.js';
 import { DavRefused, DavUnreadable, MethodUnfit } from './faults.js';
-import { depthOf, expectedLength, overwriteOf, refuseAnyBody } from './headers.js';
+import { depthOf, overwriteOf, refuseAnyBody } from './headers.js';
+import { Preconditioned } from './preconditioned.js';
 
 const PATHS = ['dav', 'dav/*path'];
-const ANY = { media: '*/*' };
 const OVERWRITE = { Destination: 'where to', Overwrite: 'F: only where nothing is' };
 
-/** Files and folders as WebDAV (RFC 4918) names, reads, writes, moves and copies them. */
+/** Files and folders as wholes: made, moved, copied, thrown away. */
 @Controller()
-export class DavController {
+export class EntriesController {
   constructor(
-    private readonly exchange: ContentExchange,
     private readonly tree: Tree,
     private readonly trash: Trash,
     private readonly mover: MoveEntry,
     private readonly copier: CopyEntry,
+    private readonly preconditioned: Preconditioned,
     private readonly config: Config,
   ) {}
-
-  @Head(PATHS)
-  @Access(DAV_USERS)
-  @Describe({ summary: 'What a GET would answer, without the bytes.', answers: { 200: null, 304: null } })
-  head(
-    @CurrentCaller() caller: Caller,
-    @DavAddress() address: Address,
-    @Req() request: Request,
-    @Res() response: Response,
-  ): Promise<void> {
-    return this.exchange.answerHead({ account: caller.accountId, names: address.names }, request, response);
-  }
-
-  @Get(PATHS)
-  @Access(DAV_USERS)
-  @Describe({ summary: 'The bytes of a file, or one range of them.', answers: { 200: ANY, 206: ANY, 304: null } })
-  get(
-    @CurrentCaller() caller: Caller,
-    @DavAddress() address: Address,
-    @Req() request: Request,
-    @Res() response: Response,
-  ): Promise<void> {
-    return this.exchange.answer({ account: caller.accountId, names: address.names }, request, response);
-  }
-
-  @Put(PATHS)
-  @Access(DAV_USERS)
-  @Describe({
-    summary: 'Stores the body as the newest version of a file, in a folder that is there.',
-    answers: { 201: null, 204: null },
-    rawBody: ANY,
-  })
-  async put(
-    @CurrentCaller() caller: Caller,
-    @DavAddress() address: Address,
-    @Req() request: Request,
-    @Res() response: Response,
-  ): Promise<void> {
-    if (address.slash) throw new IsFolder();
-    const { wanted, ...headers } = uploadHeaders(request.headers);
-    const target = {
-      account: caller.accountId,
-      names: address.names,
-      headers: {
-        ...headers,
-        length: expectedLength(request.headers) ?? headers.length,
-        wanted: { ...wanted, parentThere: true },
-      },
-    };
-    const { created } = await this.exchange.store(target, request, response);
-    response.status(created ? 201 : 204).end();
-  }
 
   @Delete(PATHS)
   @HttpCode(204)
   @Access(DAV_USERS)
   @Describe({ summary: 'Puts a file, or a folder with all that is in it, into the trash.', answers: { 204: null } })
-  remove(@CurrentCaller() caller: Caller, @DavAddress() address: Address, @Req() request: Request): Promise<void> {
+  async remove(
+    @CurrentCaller() caller: Caller,
+    @DavAddress() address: Address,
+    @Req() request: Request,
+  ): Promise<void> {
     if (depthOf(request.headers, 'infinity') !== 'infinity')
       throw new DavUnreadable('DELETE has no other Depth than infinity.');
-    const match = parseTags(request.headers['if-match']);
-    return this.trash.put(caller.accountId, address.names, match === undefined ? {} : { match });
+    const wanted = await this.preconditioned.wanted(caller.accountId, address, request);
+    await this.trash.put(caller.accountId, address.names, wanted);
   }
 
   @Mkcol(PATHS)
@@ -106,8 +57,9 @@ export class DavController {
     @Res() response: Response,
   ): Promise<void> {
     refuseAnyBody(request);
+    const wanted = await this.preconditioned.wanted(caller.accountId, address, request);
     try {
-      await this.tree.makeFolder(caller.accountId, address.names, { parentThere: true });
+      await this.tree.makeFolder(caller.accountId, address.names, { ...wanted, parentThere: true });
     } catch (error) {
       if (!(error instanceof NameTaken)) throw error;
       response.setHeader('Allow', 'OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, COPY, MOVE, LOCK, UNLOCK');
@@ -127,7 +79,7 @@ export class DavController {
   ): Promise<void> {
     if (depthOf(request.headers, 'infinity') !== 'infinity')
       throw new DavUnreadable('MOVE has no other Depth than infinity.');
-    return this.#place(address, request, response, (from, to, placing) =>
+    return this.#place(caller.accountId, address, request, response, (from, to, placing) =>
       this.mover.run(caller.accountId, from.names, to.names, placing),
     );
   }
@@ -143,24 +95,26 @@ export class DavController {
   ): Promise<void> {
     const depth = depthOf(request.headers, 'infinity');
     if (depth === 1) throw new DavUnreadable('COPY has no other Depth than 0 and infinity.');
-    return this.#place(address, request, response, (from, to, placing) =>
+    return this.#place(caller.accountId, address, request, response, (from, to, placing) =>
       this.copier.run(caller.accountId, from.names, to.names, { ...placing, shallow: depth === 0 }),
     );
   }
 
   async #place(
+    account: string,
     from: Address,
     request: Request,
     response: Response,
-    verb: (from: Address, to: Address, placing: Placing) => ReturnType<MoveEntry['run']>,
+    verb: (from: Address, to: Address, placing: Placing) => Promise<Placed>,
   ): Promise<void> {
     refuseAnyBody(request);
     const to = destinationOf(request, this.config.publicUrl);
     const overwrite = overwriteOf(request.headers);
     if (hrefOf(from.names, true) === hrefOf(to.names, true))
       throw new DavRefused('Source and destination are the same.');
+    const wanted = await this.preconditioned.wanted(account, from, request);
     try {
-      const { replaced } = await verb(from, to, { overwrite, wanted: { parentThere: true } });
+      const { replaced } = await verb(from, to, { overwrite, wanted: { ...wanted, parentThere: true } });
       response.status(replaced ? 204 : 201).setHeader('Content-Length', 0);
       response.end();
     } catch (error) {
@@ -169,5 +123,3 @@ export class DavController {
     }
   }
 }
-
-type Placing = Parameters<MoveEntry['run']>[3];
