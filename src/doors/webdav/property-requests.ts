@@ -58,8 +58,7 @@ export function rootOf(body: Buffer, name: string): XmlElement {
   return root;
 }
 
-const elementsIn = (element: XmlElement): XmlElement[] =>
-  element.children.filter((child) => typeof child !== 'string');
+const elementsIn = (element: XmlElement): XmlElement[] => element.children.filter((child) => typeof child !== 'string');
 
 export const davChildren = (element: XmlElement): XmlElement[] =>
   elementsIn(element).filter(({ space }) => space === DAV);
