@@ -47,7 +47,28 @@ export type ConnectionRequest = z.infer<typeof ConnectionRequest>;
 export const ProviderParams = z.object({ provider: z.string().max(40) });
 export type ProviderParams = z.infer<typeof ProviderParams>;
 
-export const ConnectionLimits = z.strictObject({ maxBytes: ByteCount.nullable().optional() });
+const Rate = z.number().min(0.1).max(10_000);
+/** Slower than this, a single chunk would take minutes. */
+const Bandwidth = z
+  .int()
+  .min(64 * 1024)
+  .max(2 ** 40);
+
+/** A limit that is null, or not there, does not limit; the provider's own always hold. */
+export const ConnectionLimits = z.strictObject({
+  maxBytes: ByteCount.nullable().optional().describe('How much of ours may lie there.'),
+  concurrency: z.int().min(1).max(64).nullable().optional().describe('Requests at once, over all gateways.'),
+  requestsPerSecond: Rate.nullable().optional().describe('Over all gateways.'),
+  uploadBytesPerSecond: Bandwidth.nullable().optional().describe('What is sent there, on average.'),
+  downloadBytesPerSecond: Bandwidth.nullable().optional().describe('What is fetched from there, on average.'),
+  bytesPerDay: z
+    .int()
+    .min(1024 * 1024)
+    .max(2 ** 50)
+    .nullable()
+    .optional()
+    .describe('What may be sent there in 24 hours. Reading is never refused.'),
+});
 export type ConnectionLimits = z.infer<typeof ConnectionLimits>;
 
 export const ConnectionChange = z.strictObject({
@@ -74,13 +95,28 @@ export const Connection = z.object({
   domain: z.string(),
   enabled: z.boolean(),
   priority: z.int(),
-  limits: z.looseObject({}),
+  limits: ConnectionLimits,
   space: z.object({ total: ByteCount.nullable(), used: ByteCount.nullable(), free: ByteCount.nullable() }),
   lastSuccessAt: Moment.nullable(),
   lastError: z.string().nullable(),
+  lastErrorAt: Moment.nullable(),
   createdAt: Moment,
 });
 export type Connection = z.infer<typeof Connection>;
+
+/** Of the last 24 hours, over all gateways; the newest seconds may be missing. */
+export const ConnectionActivity = z.object({
+  requests: z.int(),
+  failures: z.int().describe('Without an answer, or with one that says that something is broken there.'),
+  throttles: z.int().describe('Answered with the wish to slow down.'),
+  errorRate: z.number().describe('Failures by requests.'),
+  bytesUp: ByteCount,
+  bytesDown: ByteCount,
+  pausedSeconds: z.int().describe('For how long nothing goes out now: it asked for quiet, or rests after failures.'),
+});
+export type ConnectionActivity = z.infer<typeof ConnectionActivity>;
+export const ConnectionDetails = Connection.extend({ activity: ConnectionActivity });
+export type ConnectionDetails = z.infer<typeof ConnectionDetails>;
 export const ConnectionList = z.object({ items: z.array(Connection) });
 export type ConnectionList = z.infer<typeof ConnectionList>;
 

@@ -6,6 +6,7 @@ import type { Connector } from './connect.js';
 import { ConnectionPool } from './connection-pool.js';
 import { lockConnection, updateConnection, type ConnectionRow } from './connections.store.js';
 import { AdminsOnly, ConnectionUnknown } from './errors.js';
+import { Gates } from './gates.js';
 import { Markers } from './marker.js';
 import { Spreads } from './spreads.js';
 
@@ -18,6 +19,7 @@ export class ChangeConnection {
     private readonly pool: ConnectionPool,
     private readonly markers: Markers,
     private readonly spreads: Spreads,
+    private readonly gates: Gates,
   ) {}
 
   async run(by: Connector, id: string, change: ConnectionChange): Promise<void> {
@@ -27,7 +29,8 @@ export class ChangeConnection {
       if (!found || (found.account !== null && found.account !== by.account)) throw new ConnectionUnknown();
       if ((found.account === null || acknowledgeAlarm) && !by.admin) throw new AdminsOnly();
       const given = Object.entries(columns).filter(([, value]) => value !== undefined);
-      const changed: ConnectionRow = { ...found, ...Object.fromEntries(given) };
+      const limits = withoutNulls({ ...found.limits, ...change.limits });
+      const changed: ConnectionRow = { ...found, ...Object.fromEntries(given), limits };
       await updateConnection(sql, changed);
       await this.audit.append(sql, {
         actor: by.account,
@@ -40,5 +43,11 @@ export class ChangeConnection {
     });
     if (acknowledgeAlarm) await this.markers.acknowledge(row, await this.pool.provider(id));
     this.spreads.forget();
+    this.gates.heed(row);
   }
+}
+
+/** A limit that is set to null is lifted. */
+function withoutNulls(limits: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== null && value !== undefined));
 }

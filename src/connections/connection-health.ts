@@ -1,14 +1,28 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Fault } from '#contracts';
 import { SealBroken } from '#crypto';
-import { BlobMismatch, BlobMissing, BlobTruncated, ConnectionFull, type Meter } from '#storage';
+import {
+  BlobMismatch,
+  BlobMissing,
+  BlobTruncated,
+  ConnectionFull,
+  ConnectionResting,
+  type Meter,
+  type MeteredCall,
+  Throttled,
+} from '#storage';
 import { Database } from '../database/index.js';
-import { noteObserved } from './connections.store.js';
+import { Gates } from './gates.js';
+import { noteHealth } from './health.store.js';
+import { Traffic } from './traffic.js';
 
 interface Seen {
-  succeededAt: Date | null;
+  succeededAt: number | null;
   error: string | null;
-  erredAt: Date | null;
+  erredAt: number | null;
+  /** Failures since the last success that was seen here. */
+  failures: number;
+  failingSince: number | null;
   fullUntil: number;
   awayUntil: number;
   dirty: boolean;
@@ -16,6 +30,12 @@ interface Seen {
 
 /** How long a connection that just failed, or was full, is passed over for new chunks while others will do. */
 const SHUN_MS = 15_000;
+/** One that would let a request wait for longer is passed over, too. */
+const SATURATED_MS = 2_000;
+/** A vendor that asks for a day's rest may be asked again sooner by a reader; for writing it is passed over so long at most. */
+const LONGEST_SHUN_MS = 24 * 3_600_000;
+
+export type Shunned = 'full' | 'away' | 'paused' | 'saturated';
 
 /** What was seen of each connection in real traffic, kept in memory and written down now and then. */
 @Injectable()
@@ -23,14 +43,22 @@ export class ConnectionHealth {
   private readonly log = new Logger('connections');
   private readonly seen = new Map<string, Seen>();
 
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly gates: Gates,
+    private readonly traffic: Traffic,
+  ) {}
 
-  meter(id: string): Meter {
+  /** What passes no gate is counted by the call: a vault on a disk of ours. */
+  meter(id: string, provider: string): Meter {
     return {
       record: (call) => {
+        if (this.gates.state(id) === null) this.count(id, provider, call);
         if (call.fault !== null) return;
         const seen = this.of(id);
-        seen.succeededAt = new Date();
+        seen.succeededAt = performance.now();
+        seen.failures = 0;
+        seen.failingSince = null;
         seen.awayUntil = 0;
         seen.dirty = true;
       },
@@ -39,18 +67,48 @@ export class ConnectionHealth {
 
   failed(id: string, error: unknown): void {
     const seen = this.of(id);
-    seen.error = error instanceof Fault ? error.message : 'Something unexpected happened.';
-    seen.erredAt = new Date();
+    const now = performance.now();
     seen.dirty = true;
-    if (error instanceof ConnectionFull) seen.fullUntil = performance.now() + SHUN_MS;
-    else if (!aboutOneBlob(error)) seen.awayUntil = performance.now() + SHUN_MS;
+    // That it rests says less than why.
+    if (!(error instanceof ConnectionResting) || seen.error === null) {
+      seen.error = error instanceof Fault ? error.message : 'Something unexpected happened.';
+    }
+    seen.erredAt = now;
+    if (error instanceof ConnectionFull) seen.fullUntil = now + SHUN_MS;
+    else if (error instanceof Throttled) {
+      seen.awayUntil = now + Math.min(error.retryAfterMs ?? SHUN_MS, LONGEST_SHUN_MS);
+    } else if (!aboutOneBlob(error)) {
+      seen.awayUntil = now + SHUN_MS;
+      seen.failures += 1;
+      seen.failingSince ??= now;
+    }
   }
 
   /** Whether new chunks should rather go elsewhere. */
-  shunned(id: string): 'full' | 'away' | null {
+  shunned(id: string): Shunned | null {
     const seen = this.of(id);
-    if (seen.fullUntil > performance.now()) return 'full';
-    return seen.awayUntil > performance.now() ? 'away' : null;
+    const now = performance.now();
+    if (seen.fullUntil > now) return 'full';
+    const gate = this.gates.state(id);
+    if (gate && gate.pausedMs > 0) return gate.resting ? 'away' : 'paused';
+    if (seen.awayUntil > now) return 'away';
+    if (this.traffic.left(id)?.bytes === 0) return 'paused';
+    return gate && gate.backlogMs > SATURATED_MS ? 'saturated' : null;
+  }
+
+  /** In how many milliseconds it is worth trying a shunned one again; null where nothing speaks against it. */
+  opensIn(id: string): number | null {
+    const now = performance.now();
+    const seen = this.of(id);
+    const gate = this.gates.state(id);
+    const left = this.traffic.left(id);
+    const wait = Math.max(
+      seen.fullUntil - now,
+      seen.awayUntil - now,
+      gate?.pausedMs ?? 0,
+      left?.bytes === 0 ? left.moreInMs : 0,
+    );
+    return wait > 0 ? wait : null;
   }
 
   /** Writes down what changed; called by upkeep, and before connections are shown. */
@@ -58,23 +116,51 @@ export class ConnectionHealth {
     for (const [id, seen] of this.seen) {
       if (!seen.dirty) continue;
       seen.dirty = false;
-      const { succeededAt, error, erredAt } = seen;
-      await noteObserved(this.database, id, { succeededAt, error, erredAt, space: null }).catch((problem: Error) => {
+      const { failures } = seen;
+      // What was counted is not counted again; a later success says that it is over.
+      seen.failures = 0;
+      const now = performance.now();
+      const ago = (at: number | null): number | null => (at === null ? null : now - at);
+      await noteHealth(this.database, id, {
+        succeededMsAgo: ago(seen.succeededAt),
+        error: seen.error,
+        erredMsAgo: ago(seen.erredAt),
+        failures,
+        failingMsAgo: ago(seen.failingSince),
+      }).catch((problem: Error) => {
         seen.dirty = true;
+        seen.failures += failures;
         this.log.warn(`What was seen of a connection could not be written down: ${problem.message}`);
       });
     }
   }
 
+  private count(id: string, provider: string, { method, bytes, fault }: MeteredCall): void {
+    if (bytes > 0) this.traffic.moves(id, provider, method === 'get' || method === 'readMarker' ? 'down' : 'up', bytes);
+    const failed = fault !== null && !aboutCaller.includes(fault);
+    this.traffic.request(id, provider, fault === null ? 'answered' : failed ? 'failed' : 'refused');
+  }
+
   private of(id: string): Seen {
     let seen = this.seen.get(id);
     if (!seen) {
-      seen = { succeededAt: null, error: null, erredAt: null, fullUntil: 0, awayUntil: 0, dirty: false };
+      seen = {
+        succeededAt: null,
+        error: null,
+        erredAt: null,
+        failures: 0,
+        failingSince: null,
+        fullUntil: 0,
+        awayUntil: 0,
+        dirty: false,
+      };
       this.seen.set(id, seen);
     }
     return seen;
   }
 }
+
+const aboutCaller = ['AbortError', 'BlobMissing', 'BlobTruncated', 'BlobMismatch', 'BodyLengthWrong', 'ConnectionFull'];
 
 /** Says something about a blob, nothing about whether the connection can take another. */
 function aboutOneBlob(error: unknown): boolean {

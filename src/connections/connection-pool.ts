@@ -1,5 +1,13 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { keepsTemporaries, type ListsFolders, listsFolders, metered, retrying, type StorageProvider } from '#storage';
+import {
+  briskRetryBudget,
+  keepsTemporaries,
+  type ListsFolders,
+  listsFolders,
+  metered,
+  retrying,
+  type StorageProvider,
+} from '#storage';
 import { Database } from '../database/index.js';
 import { aliveGateways, GatewayLease } from '../gateways/index.js';
 import { ConnectionHealth } from './connection-health.js';
@@ -84,6 +92,6 @@ export class ConnectionPool implements OnApplicationShutdown {
       throw error;
     }
     this.bare.set(id, provider);
-    return metered(retrying(provider), this.health.meter(id));
+    return metered(retrying(provider, { writing: briskRetryBudget }), this.health.meter(id, row.provider));
   }
 }

@@ -1,6 +1,6 @@
 import { Controller, Get, HttpCode, Patch, Post } from '@nestjs/common';
 import {
-  Connection,
+  ConnectionDetails,
   ConnectionChange,
   ConnectionList,
   ConnectionRequest,
@@ -67,8 +67,11 @@ export class ConnectionsController {
 
   @Get('connections/:id')
   @Access(USERS)
-  @Describe({ summary: 'One connection.', answers: { 200: Connection } })
-  one(@CurrentCaller() caller: Caller, @FromPath(IdParams) { id }: IdParams): Promise<Connection> {
+  @Describe({
+    summary: 'One connection, with what it was asked and moved in a day.',
+    answers: { 200: ConnectionDetails },
+  })
+  one(@CurrentCaller() caller: Caller, @FromPath(IdParams) { id }: IdParams): Promise<ConnectionDetails> {
     return this.show.one(caller.accountId, id);
   }
 
@@ -76,14 +79,14 @@ export class ConnectionsController {
   @Access(USERS)
   @Describe({
     summary: 'Changes its label, whether it is used, its priority or its limits.',
-    answers: { 200: Connection },
+    answers: { 200: ConnectionDetails },
     problems: ['not-found', 'forbidden'],
   })
   async change(
     @CurrentCaller() caller: Caller,
     @FromPath(IdParams) { id }: IdParams,
     @FromBody(ConnectionChange) body: ConnectionChange,
-  ): Promise<Connection> {
+  ): Promise<ConnectionDetails> {
     await this.changeConnection.run(connector(caller), id, body);
     return this.show.one(caller.accountId, id);
   }
@@ -92,14 +95,14 @@ export class ConnectionsController {
   @Access(USERS)
   @Describe({
     summary: 'Tests a place (write, read back, compare, delete) and keeps it. Takes the fields of the provider’s form.',
-    answers: { 201: Connection },
+    answers: { 201: ConnectionDetails },
     problems: ['connection-test-failed', 'exists', 'not-found', 'forbidden', 'too-many-requests'],
   })
   async make(
     @CurrentCaller() caller: Caller,
     @FromPath(ProviderParams) { provider }: ProviderParams,
     @FromBody(ConnectionRequest) body: ConnectionRequest,
-  ): Promise<Connection> {
+  ): Promise<ConnectionDetails> {
     await this.limit.count(caller.accountId);
     const { id } = await this.connect.run(connector(caller), request(provider, body));
     this.spreads.forget();

@@ -11,12 +11,15 @@ import { DefaultStorageController } from './default-storage.controller.js';
 import { Credentials } from './credentials.js';
 import { FirstVault } from './first-vault.js';
 import { FoldersController } from './folders.controller.js';
+import { Gates } from './gates.js';
+import { LightLook } from './light-look.js';
 import { ListFolders } from './list-folders.js';
 import { Markers } from './marker.js';
 import { ProviderOpener } from './provider-opener.js';
 import { ShowConnections } from './show-connections.js';
 import { SpaceLedger } from './space-ledger.js';
 import { Spreads } from './spreads.js';
+import { Traffic } from './traffic.js';
 import { TryLimit } from './try-limit.js';
 import { WebLoginController } from './web-login.controller.js';
 import { WebLogin } from './web-login.js';
@@ -36,15 +39,18 @@ import { WebLogin } from './web-login.js';
     ConnectionPool,
     Credentials,
     FirstVault,
+    Gates,
+    LightLook,
     ListFolders,
     Markers,
     ProviderOpener,
     ShowConnections,
     SpaceLedger,
     Spreads,
+    Traffic,
     TryLimit,
     WebLogin,
   ],
-  exports: [ConnectionHealth, ConnectionPool, Markers, SpaceLedger, Spreads],
+  exports: [ConnectionHealth, ConnectionPool, LightLook, Markers, SpaceLedger, Spreads],
 })
 export class ConnectionsModule {}

@@ -1,5 +1,8 @@
 export { ConnectionsModule } from './connections.module.js';
 export { ConnectionHealth } from './connection-health.js';
+export { healthOf, type HealthRow } from './health.store.js';
+export { LightLook } from './light-look.js';
+export { forgetOldHours } from './traffic.store.js';
 export { ConnectionPool } from './connection-pool.js';
 export { Markers } from './marker.js';
 export { SpaceLedger, type SpaceReservation } from './space-ledger.js';

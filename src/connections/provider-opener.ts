@@ -1,14 +1,25 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { findProvider, type OpenPlace, type ProviderDescription, type Settings, type StorageProvider } from '#storage';
+import {
+  findProvider,
+  openGate,
+  type OpenPlace,
+  type ProviderDescription,
+  type Settings,
+  type StorageProvider,
+} from '#storage';
 import { Config } from '../config/index.js';
 import { GatewayLease } from '../gateways/index.js';
 import { ProviderUnknown } from './errors.js';
+import { Gates } from './gates.js';
 
 /** What it takes to open a provider: its settings with the secret ones among them, and our folder's name there. */
 export interface OpenablePlace {
   readonly provider: string;
   readonly folder: string;
   readonly settings: Settings;
+  /** Of a connection that is kept: what it is asked waits for its turn among all gateways. */
+  readonly id?: string;
+  readonly limits?: Readonly<Record<string, unknown>>;
 }
 
 /** Opens bare providers, their markers unchecked: for the pool, and for tests before saving. */
@@ -17,6 +28,7 @@ export class ProviderOpener {
   constructor(
     @Inject(Config) private readonly config: Config,
     private readonly lease: GatewayLease,
+    private readonly gates: Gates,
   ) {}
 
   open(place: OpenablePlace): Promise<StorageProvider> {
@@ -28,9 +40,10 @@ export class ProviderOpener {
     return (await descriptionOf(place).settle?.(this.whole(place))) ?? place.settings;
   }
 
-  private whole({ folder, settings }: OpenablePlace): OpenPlace {
+  private whole({ id, provider, folder, settings, limits = {} }: OpenablePlace): OpenPlace {
     const { allowHosts } = this.config;
-    return { settings, folder, instance: this.lease.id, outbound: { allowHosts } };
+    const gate = id === undefined ? openGate : this.gates.of({ id, provider, limits });
+    return { settings, folder, instance: this.lease.id, outbound: { allowHosts }, gate };
   }
 }
 

@@ -1,28 +1,20 @@
 import { Injectable } from '@nestjs/common';
+import type { Connection, ConnectionActivity, ConnectionDetails } from '#contracts';
 import { Database } from '../database/index.js';
 import { ConnectionHealth } from './connection-health.js';
+import { statusOf } from './connection-status.js';
 import { connectionById, connectionsOpenTo, type ConnectionRow } from './connections.store.js';
 import { ConnectionUnknown } from './errors.js';
+import { Gates } from './gates.js';
+import { healthOf, type HealthRow } from './health.store.js';
+import { readLimits } from './read-limits.js';
 import { SpaceLedger } from './space-ledger.js';
+import { countedDay, type CountedHour } from './traffic.store.js';
 
-export type ConnectionStatus = 'healthy' | 'degraded' | 'failing' | 'needs-reconnect' | 'disabled';
-
-export interface ConnectionRecord {
-  id: string;
-  provider: string;
-  label: string;
-  status: ConnectionStatus;
-  house: boolean;
-  domain: string;
-  enabled: boolean;
-  priority: number;
-  limits: Record<string, unknown>;
-  space: { total: number | null; used: number | null; free: number | null };
-  lastSuccessAt: string | null;
-  lastError: string | null;
-  lastErrorAt: string | null;
-  createdAt: string;
-}
+/** Space that was asked for longer ago is asked for again before it is shown … */
+const FRESH_MS = 60_000;
+/** … but nobody waits longer for a provider that does not answer. */
+const PATIENCE_MS = 2_000;
 
 /** Connections as people see them: never a credential, never another account's. */
 @Injectable()
@@ -30,56 +22,96 @@ export class ShowConnections {
   constructor(
     private readonly database: Database,
     private readonly health: ConnectionHealth,
+    private readonly gates: Gates,
     private readonly space: SpaceLedger,
   ) {}
 
-  async all(account: string): Promise<ConnectionRecord[]> {
+  async all(account: string): Promise<Connection[]> {
     await this.health.flush();
-    const rows = await connectionsOpenTo(this.database, account);
-    await Promise.all(rows.map((row) => this.look(row)));
-    return (await connectionsOpenTo(this.database, account)).map(connectionRecord);
+    const read = (): Promise<ConnectionRow[]> => connectionsOpenTo(this.database, account);
+    const shown = await this.shown(await read(), read);
+    return shown.map(({ record }) => record);
   }
 
-  async one(account: string, id: string): Promise<ConnectionRecord> {
+  async one(account: string, id: string): Promise<ConnectionDetails> {
     await this.health.flush();
     const row = await connectionById(this.database, id);
     if (!row || (row.account !== null && row.account !== account)) throw new ConnectionUnknown();
-    await this.look(row);
-    return connectionRecord((await connectionById(this.database, id)) ?? row);
+    const read = async (): Promise<ConnectionRow[]> => [(await connectionById(this.database, id)) ?? row];
+    const [{ record, hours }] = (await this.shown([row], read)) as [Shown];
+    return { ...record, activity: this.activity(id, hours) };
   }
 
-  /** Asks the provider for its space; that it cannot be asked shows in the record. */
-  private async look(row: ConnectionRow): Promise<void> {
-    if (!row.enabled) return;
-    await this.space.free(row.id).catch(async (error: unknown) => {
-      this.health.failed(row.id, error);
-      await this.health.flush();
+  private async shown(before: readonly ConnectionRow[], read: () => Promise<ConnectionRow[]>): Promise<Shown[]> {
+    const ids = before.map(({ id }) => id);
+    const known = await healthOf(this.database, ids);
+    await this.freshen(before.filter((row) => row.enabled && (known.get(row.id)?.spaceAgeMs ?? Infinity) > FRESH_MS));
+    const [rows, health, hours] = await Promise.all([
+      read(),
+      healthOf(this.database, ids),
+      countedDay(this.database, ids),
+    ]);
+    return rows.flatMap((row) => {
+      const found = health.get(row.id);
+      const day = hours.get(row.id) ?? [];
+      return found ? [{ record: this.record(row, found, day), hours: day }] : [];
     });
   }
+
+  /** Asks the providers for their space; one that cannot be asked shows in its record. */
+  private async freshen(rows: readonly ConnectionRow[]): Promise<void> {
+    if (rows.length === 0) return;
+    const asking = rows.map(({ id }) => this.space.free(id).catch((error: unknown) => this.health.failed(id, error)));
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, PATIENCE_MS)));
+    await Promise.race([Promise.all(asking), late]);
+    clearTimeout(timer);
+    await this.health.flush();
+  }
+
+  private record(row: ConnectionRow, health: HealthRow, hours: readonly CountedHour[]): Connection {
+    const { enabled, alarm } = row;
+    const paused = (this.gates.state(row.id)?.pausedMs ?? 0) > 0;
+    return {
+      id: row.id,
+      provider: row.provider,
+      label: row.label,
+      status: statusOf({ enabled, alarm, needsReconnect: false, paused, health, hours }),
+      house: row.account === null,
+      domain: row.domain,
+      enabled,
+      priority: row.priority,
+      limits: readLimits(row.limits),
+      space: { total: row.space_total, used: row.space_used, free: freeOf(row, health) },
+      lastSuccessAt: row.last_success_at?.toISOString() ?? null,
+      lastError: alarm ?? row.last_error,
+      lastErrorAt: row.last_error_at?.toISOString() ?? null,
+      createdAt: row.created_at.toISOString(),
+    };
+  }
+
+  private activity(id: string, hours: readonly CountedHour[]): ConnectionActivity {
+    const sum = (name: keyof CountedHour): number => hours.reduce((total, hour) => total + hour[name], 0);
+    const requests = sum('requests');
+    const pausedMs = this.gates.state(id)?.pausedMs ?? 0;
+    return {
+      requests,
+      failures: sum('failures'),
+      throttles: sum('throttles'),
+      errorRate: requests === 0 ? 0 : sum('failures') / requests,
+      bytesUp: sum('up'),
+      bytesDown: sum('down'),
+      pausedSeconds: Math.ceil(pausedMs / 1000),
+    };
+  }
 }
 
-function connectionRecord(row: ConnectionRow): ConnectionRecord {
-  return {
-    id: row.id,
-    provider: row.provider,
-    label: row.label,
-    status: statusOf(row),
-    house: row.account === null,
-    domain: row.domain,
-    enabled: row.enabled,
-    priority: row.priority,
-    limits: row.limits,
-    space: { total: row.space_total, used: row.space_used, free: row.space_free },
-    lastSuccessAt: row.last_success_at?.toISOString() ?? null,
-    lastError: row.alarm ?? row.last_error,
-    lastErrorAt: row.last_error_at?.toISOString() ?? null,
-    createdAt: row.created_at.toISOString(),
-  };
+interface Shown {
+  readonly record: Connection;
+  readonly hours: readonly CountedHour[];
 }
 
-function statusOf(row: ConnectionRow): ConnectionStatus {
-  if (!row.enabled) return 'disabled';
-  if (row.alarm !== null) return 'failing';
-  const erred = row.last_error_at?.getTime() ?? 0;
-  return erred > (row.last_success_at?.getTime() ?? 0) ? 'failing' : 'healthy';
+/** What could still go there: what gateways have set aside is as good as used. */
+function freeOf({ space_free: free }: ConnectionRow, { reserved }: HealthRow): number | null {
+  return free === null ? null : Math.max(0, free - reserved);
 }

@@ -1,9 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { Space } from '#storage';
-import { Database } from '../database/index.js';
+import { Database, type Sql } from '../database/index.js';
 import { GatewayLease } from '../gateways/index.js';
 import { ConnectionPool } from './connection-pool.js';
 import { lockSpace, noteObserved, setSpaceSlab } from './connections.store.js';
+import { heldBytes } from './health.store.js';
+import { readLimits } from './read-limits.js';
+import { limitsOf } from './traffic.store.js';
 
 const LARGEST_SLAB = 1024 ** 3;
 /** A disk that is full to the last byte hurts its neighbours, the database among them: this much stays free. */
@@ -53,7 +56,8 @@ export class SpaceLedger {
   /** What could still go there, as the provider says now; null where it does not tell. */
   async free(connection: string): Promise<number | null> {
     const space = await this.ask(connection);
-    return space === null || space.free === null ? null : Math.max(0, availableIn(space) - this.promised(connection));
+    const room = Math.min(availableIn(space), await roomWithinLimit(this.database, connection));
+    return room === Number.MAX_SAFE_INTEGER ? null : Math.max(0, room - this.promised(connection));
   }
 
   /** The provider was full before we thought so: nothing goes there until it was asked again. */
@@ -97,7 +101,8 @@ export class SpaceLedger {
     const space = await this.ask(connection);
     ledger.open = await this.database.tx(async (sql) => {
       const others = await lockSpace(sql, connection, this.lease.id);
-      const available = availableIn(space) - others - ledger.promised;
+      const room = Math.min(availableIn(space), await roomWithinLimit(sql, connection));
+      const available = room - others - ledger.promised;
       const slab = Math.max(
         0,
         Math.min(available, Math.max(bytes, Math.min(LARGEST_SLAB, Math.floor(available / 100)))),
@@ -116,6 +121,13 @@ export class SpaceLedger {
     if (space) await noteObserved(this.database, connection, { ...none, space });
     return space;
   }
+}
+
+/** What its owner's limit still allows to lie there. Counted with what is on its way, so it is kept, and never reached from above. */
+async function roomWithinLimit(sql: Sql, connection: string): Promise<number> {
+  const [row] = await limitsOf(sql, [connection]);
+  const most = readLimits(row?.limits ?? {}).maxBytes ?? null;
+  return most === null ? Number.MAX_SAFE_INTEGER : Math.max(0, most - (await heldBytes(sql, connection)));
 }
 
 export interface SpaceReservation {

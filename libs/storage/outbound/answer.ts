@@ -4,6 +4,8 @@ import { asNetworkFault } from './network-faults.js';
 
 /** The head of an answer; its body still flows. Exactly one of `pieces`, `text` and `discard` has to be called. */
 export class Answer {
+  private read: (broken: boolean) => void = () => {};
+
   constructor(
     private readonly request: ClientRequest,
     private readonly message: IncomingMessage,
@@ -18,6 +20,11 @@ export class Answer {
     return this.message.headers;
   }
 
+  /** Calls when the body was read, cut off, or broke. */
+  onRead(read: (broken: boolean) => void): void {
+    this.read = read;
+  }
+
   header(name: string): string | null {
     const value = this.headers[name];
     return typeof value === 'string' ? value : null;
@@ -25,13 +32,16 @@ export class Answer {
 
   /** Ends with the answer; throws ConnectionAway when it breaks off. A reader that stops early closes the socket. */
   async *pieces(): AsyncGenerator<Buffer> {
+    let broken = false;
     try {
       for await (const piece of this.message) yield piece as Buffer;
     } catch (error) {
       this.signal?.throwIfAborted();
+      broken = true;
       throw asNetworkFault(error);
     } finally {
       this.leave();
+      this.read(broken);
     }
   }
 

@@ -2,9 +2,11 @@ import { type ClientRequest, type OutgoingHttpHeaders, request as plainRequest }
 import { request as secureRequest } from 'node:https';
 import { AddressRefused, BodyLengthWrong, ConnectionAway, SentElsewhere } from '../errors.js';
 import type { BlobBody } from '../provider.js';
+import { openGate, type RequestGate } from '../request-gate.js';
 import { AllowList } from './allow-list.js';
 import { Answer } from './answer.js';
 import { Gate, type Resolve } from './gate.js';
+import { gatedRequest, outcomeOf } from './gated.js';
 import { type GuardedAgents, guardedAgents } from './guarded-agents.js';
 import { asNetworkFault } from './network-faults.js';
 
@@ -54,7 +56,11 @@ export class Outbound {
   private readonly gate: Gate;
   private readonly limits: OutboundLimits;
 
-  constructor({ allowHosts, resolve, ports, limits }: OutboundRules) {
+  /** `pace` stands before every request, each hop of a redirect included. */
+  constructor(
+    { allowHosts, resolve, ports, limits }: OutboundRules,
+    private readonly pace: RequestGate = openGate,
+  ) {
     this.gate = new Gate(new AllowList(allowHosts), resolve, ports);
     this.limits = { ...usualLimits, ...limits };
     this.agents = guardedAgents(this.gate, this.limits.connectMs);
@@ -79,7 +85,7 @@ export class Outbound {
   async send(request: OutboundRequest): Promise<Answer> {
     let { url } = request;
     for (let hops = 0; ; hops += 1) {
-      const answer = await this.sendOnce({ ...request, url });
+      const answer = await this.sendPaced({ ...request, url });
       if (request.asIs === true || !redirects.includes(answer.status)) return answer;
       await answer.discard();
       const next = this.nextHop(url, answer.header('location'));
@@ -111,6 +117,23 @@ export class Outbound {
       return this.readAddress(origin + pathname).href;
     } catch {
       return undefined;
+    }
+  }
+
+  /** The pass of a download ends with its head: a slow reader holds no place. Any other ends when the answer was read. */
+  private async sendPaced(request: OutboundRequest): Promise<Answer> {
+    const { method, headers, body, signal } = request;
+    const asked = gatedRequest(method, headers, body);
+    const pass = await this.pace.enter(asked, signal);
+    try {
+      const answer = await this.sendOnce(request);
+      const outcome = outcomeOf(answer.status, answer.header('retry-after'));
+      if (asked.kind === 'download') pass.end(outcome);
+      else answer.onRead((broken) => pass.end(broken ? { kind: 'failed' } : outcome));
+      return answer;
+    } catch (error) {
+      pass.end({ kind: error instanceof ConnectionAway ? 'failed' : 'refused' });
+      throw error;
     }
   }
 

@@ -52,6 +52,8 @@ export interface WebLogin {
 export interface ProviderLimits {
   readonly concurrency: number;
   readonly requestsPerSecond: number | null;
+  /** In the units that `GatedRequest.units` tells, where the provider counts in such. */
+  readonly unitsPerSecond?: number | null;
   /** What the provider lets one account upload in a day, where it says so. */
   readonly uploadBytesPerDay?: number | null;
 }

@@ -1,2 +1,2 @@
 export { type Meter, metered, type MeteredCall, type StorageMethod } from './metered.js';
-export { retrying, type RetryBudget, type RetryOptions, usualRetryBudget } from './retrying.js';
+export { briskRetryBudget, retrying, type RetryBudget, type RetryOptions, usualRetryBudget } from './retrying.js';

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { Fault } from '#contracts';
 import { type Clock, systemClock } from '../clock.js';
-import { Throttled } from '../errors.js';
+import { StorageFault } from '../errors.js';
 import type { BlobName, ByteRange, GetOptions, StorageProvider } from '../provider.js';
 
 export interface RetryBudget {
@@ -11,16 +11,29 @@ export interface RetryBudget {
   readonly totalMs: number;
   readonly baseMs: number;
   readonly capMs: number;
+  /** A single wait that would be longer is not begun. */
+  readonly longestWaitMs?: number;
 }
 
 /** What clients that have lived with these providers for years converged on. */
 export const usualRetryBudget: RetryBudget = { attempts: 7, totalMs: 600_000, baseMs: 500, capMs: 32_000 };
+
+/** For what can go elsewhere: a hiccup is sat out, and nothing more. */
+export const briskRetryBudget: RetryBudget = {
+  attempts: 3,
+  totalMs: 10_000,
+  baseMs: 500,
+  capMs: 2_000,
+  longestWaitMs: 2_000,
+};
 
 export interface RetryOptions {
   readonly clock?: Clock;
   /** A number in [0, 1). */
   readonly random?: () => number;
   readonly budget?: Partial<RetryBudget>;
+  /** Another one for naming and putting blobs. */
+  readonly writing?: Partial<RetryBudget>;
 }
 
 /**
@@ -30,8 +43,13 @@ export interface RetryOptions {
  * A get goes on at the byte that was reached.
  */
 export function retrying(provider: StorageProvider, options: RetryOptions = {}): StorageProvider {
-  const again = async <Result>(signal: AbortSignal | undefined, call: () => Promise<Result>): Promise<Result> => {
-    const patience = new Patience(options);
+  const writing = { ...options, budget: options.writing ?? options.budget };
+  const again = async <Result>(
+    signal: AbortSignal | undefined,
+    call: () => Promise<Result>,
+    how = options,
+  ): Promise<Result> => {
+    const patience = new Patience(how);
     for (;;) {
       try {
         return await call();
@@ -42,8 +60,8 @@ export function retrying(provider: StorageProvider, options: RetryOptions = {}):
   };
   return {
     traits: provider.traits,
-    nameBlob: (call) => again(call?.signal, () => provider.nameBlob(call)),
-    put: (name, body, call) => again(call?.signal, () => provider.put(name, body, call)),
+    nameBlob: (call) => again(call?.signal, () => provider.nameBlob(call), writing),
+    put: (name, body, call) => again(call?.signal, () => provider.put(name, body, call), writing),
     get: (name, range, call) => getAgain(provider, new Patience(options), name, range, call),
     stat: (name, call) => again(call?.signal, () => provider.stat(name, call)),
     delete: (name, call) => again(call?.signal, () => provider.delete(name, call)),
@@ -100,14 +118,15 @@ class Patience {
     const now = this.clock.now();
     this.since ??= now;
     const wait = this.wait(error);
-    if (this.failures >= this.budget.attempts || now + wait > this.since + this.budget.totalMs) throw error;
+    const { attempts, totalMs, longestWaitMs = Infinity } = this.budget;
+    if (this.failures >= attempts || wait > longestWaitMs || now + wait > this.since + totalMs) throw error;
     await this.clock.sleep(wait, signal);
   }
 
   private wait(error: Fault): number {
     const { baseMs, capMs } = this.budget;
     const jitter = this.random() * Math.min(capMs, baseMs * 2 ** (this.failures - 1));
-    return error instanceof Throttled ? (error.retryAfterMs ?? 0) + jitter : jitter;
+    return error instanceof StorageFault ? (error.retryAfterMs ?? 0) + jitter : jitter;
   }
 }
 

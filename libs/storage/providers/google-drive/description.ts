@@ -46,7 +46,8 @@ export const googleDrive: ProviderDescription = {
   adminsOnly: false,
   traits: googleDriveTraits,
   // Clients that have lived with Drive for years stay below ten calls a second and a handful of transfers.
-  limits: { concurrency: 8, requestsPerSecond: 10, uploadBytesPerDay },
+  // 325,000 units a minute for each user.
+  limits: { concurrency: 8, requestsPerSecond: 10, unitsPerSecond: 5400, uploadBytesPerDay },
   oauth,
   open: async (place) => {
     // Loaded when somebody has such a connection: the SDK takes its time.

@@ -13,10 +13,11 @@ import {
 } from '@aws-sdk/client-s3';
 import { BlobMissing, BodyLengthWrong } from '../../errors.js';
 import type { BlobBody, ByteRange } from '../../provider.js';
+import { type GatedRequest, openGate, type RequestGate } from '../../request-gate.js';
 import type { Digests } from './digests.js';
 import type { CreateOnlyHeader } from './presets.js';
 import { readAnswer } from './read-answer.js';
-import { asS3Fault, NotS3 } from './s3-faults.js';
+import { asS3Fault, NotS3, outcomeOf } from './s3-faults.js';
 import { Silence } from './silence.js';
 import type { Target } from './target.js';
 
@@ -36,6 +37,8 @@ export interface Limits {
 const usualLimits: Limits = { idleMs: 60_000, answerMs: 120_000 };
 /** So much of a body is handed over at a time: even a slow line takes it well within the idle time. */
 const partLength = 64 * 1024;
+
+const look: GatedRequest = { kind: 'look' };
 
 /** What lies under a key. `etag` is bare; `sealed`: encrypted so that the ETag is no hash of the content. */
 export interface StoredObject {
@@ -80,6 +83,7 @@ export class Bucket {
     private readonly target: Target,
     agents: Agents,
     private readonly limits: Limits = usualLimits,
+    private readonly gate: RequestGate = openGate,
   ) {
     this.client = new S3Client(configuration(target, agents));
     // The SDK's own note in the address, which some stores refuse to be signed.
@@ -113,7 +117,9 @@ export class Bucket {
       { step: 'build', name: 'hashAndCondition' },
     );
     try {
-      const answer = await this.send(signal, silence, (options) => this.client.send(command, options));
+      const answer = await this.send({ kind: 'upload', bytes: body.length }, signal, silence, (options) =>
+        this.client.send(command, options),
+      );
       return { etag: bare(answer.ETag), sha256: answer.ChecksumSHA256 ?? null, versionId: answer.VersionId ?? null };
     } finally {
       // Answered before all was sent: the rest of the body has nowhere to go.
@@ -133,8 +139,11 @@ export class Bucket {
       Key: key,
       Range: `bytes=${range.offset}-${range.offset + range.length - 1}`,
     });
-    const { Body, ContentRange, ContentLength } = await this.send(signal, silence, (options) =>
-      this.client.send(command, options),
+    const { Body, ContentRange, ContentLength } = await this.send(
+      { kind: 'download', bytes: range.length },
+      signal,
+      silence,
+      (options) => this.client.send(command, options),
     );
     const answer = { body: Body as Readable, contentRange: ContentRange, contentLength: ContentLength };
     const waiting = { silence, idleMs: this.limits.idleMs, signal, pieceLength };
@@ -146,7 +155,7 @@ export class Bucket {
     const silence = new Silence();
     const command = new GetObjectCommand({ Bucket: this.target.bucket, Key: key });
     try {
-      const { Body, ContentLength = 0 } = await this.send(signal, silence, (options) =>
+      const { Body, ContentLength = 0 } = await this.send(look, signal, silence, (options) =>
         this.client.send(command, options),
       );
       const answer = { body: Body as Readable, contentRange: undefined, contentLength: ContentLength };
@@ -169,7 +178,7 @@ export class Bucket {
       ...(this.target.preset.checksum === 'sha256' ? { ChecksumMode: 'ENABLED' as const } : {}),
     });
     try {
-      const found = await this.send(signal, new Silence(), (options) => this.client.send(command, options));
+      const found = await this.send(look, signal, new Silence(), (options) => this.client.send(command, options));
       return {
         length: found.ContentLength ?? 0,
         etag: bare(found.ETag),
@@ -186,7 +195,9 @@ export class Bucket {
   async remove(key: string, versionId?: string, signal?: AbortSignal): Promise<{ kept: boolean }> {
     const command = new DeleteObjectCommand({ Bucket: this.target.bucket, Key: key, VersionId: versionId });
     try {
-      const answer = await this.send(signal, new Silence(), (options) => this.client.send(command, options));
+      const answer = await this.send({ kind: 'change' }, signal, new Silence(), (options) =>
+        this.client.send(command, options),
+      );
       return { kept: versionId === undefined && (answer.DeleteMarker === true || answer.VersionId !== undefined) };
     } catch (error) {
       if (error instanceof BlobMissing) return { kept: false };
@@ -206,7 +217,7 @@ export class Bucket {
       ContinuationToken: cursor,
       MaxKeys: most,
     });
-    const page = await this.send(signal, new Silence(), (options) => this.client.send(command, options));
+    const page = await this.send(look, signal, new Silence(), (options) => this.client.send(command, options));
     if (page.IsTruncated === undefined) throw new NotS3();
     const objects = (page.Contents ?? []).map(({ Key = '', Size = 0, ETag }) => ({
       key: Key,
@@ -225,7 +236,7 @@ export class Bucket {
   ): Promise<{ prefixes: string[]; nextCursor: string | undefined }> {
     const where = { Bucket: this.target.bucket, Prefix: prefix, Delimiter: '/' };
     const command = new ListObjectsV2Command({ ...where, ContinuationToken: cursor, MaxKeys: most });
-    const page = await this.send(signal, new Silence(), (options) => this.client.send(command, options));
+    const page = await this.send(look, signal, new Silence(), (options) => this.client.send(command, options));
     if (page.IsTruncated === undefined) throw new NotS3();
     const prefixes = (page.CommonPrefixes ?? []).flatMap(({ Prefix }) => (Prefix === undefined ? [] : [Prefix]));
     return { prefixes, nextCursor: page.IsTruncated ? page.NextContinuationToken : undefined };
@@ -237,7 +248,7 @@ export class Bucket {
     let from: { KeyMarker?: string; VersionIdMarker?: string } = {};
     for (;;) {
       const command = new ListObjectVersionsCommand({ Bucket: this.target.bucket, Prefix: key, ...from });
-      const page = await this.send(signal, new Silence(), (options) => this.client.send(command, options));
+      const page = await this.send(look, signal, new Silence(), (options) => this.client.send(command, options));
       if (page.IsTruncated === undefined) throw new NotS3();
       found.contents.push(...idsOf(page.Versions, key));
       found.markers.push(...idsOf(page.DeleteMarkers, key));
@@ -251,18 +262,22 @@ export class Bucket {
   }
 
   private async send<Answer>(
+    request: GatedRequest,
     signal: AbortSignal | undefined,
     silence: Silence,
     call: (options: { abortSignal: AbortSignal }) => Promise<Answer>,
   ): Promise<Answer> {
-    signal?.throwIfAborted();
+    const pass = await this.gate.enter(request, signal);
     silence.await(this.limits.answerMs);
     try {
-      return await call({ abortSignal: signal ? AbortSignal.any([signal, silence.signal]) : silence.signal });
+      const answer = await call({ abortSignal: signal ? AbortSignal.any([signal, silence.signal]) : silence.signal });
+      pass.end({ kind: 'answered' });
+      return answer;
     } catch (error) {
-      signal?.throwIfAborted();
-      silence.signal.throwIfAborted();
-      throw asS3Fault(error);
+      const fault =
+        signal?.aborted || silence.signal.aborted ? (signal?.reason ?? silence.signal.reason) : asS3Fault(error);
+      pass.end(outcomeOf(fault));
+      throw fault;
     } finally {
       silence.rest();
     }

@@ -85,11 +85,11 @@ export const s3: ProviderDescription = {
   traits: s3Traits,
   limits: { concurrency: 16, requestsPerSecond: null },
   // The SDK is large: whoever connects no bucket never loads it.
-  open: async ({ settings, folder, outbound: rules = { allowHosts: [] } }) => {
+  open: async ({ settings, folder, outbound: rules = { allowHosts: [] }, gate }) => {
     const outbound = new Outbound(rules);
     const target = readTarget(settings, (address) => outbound.readAddress(address));
     const { S3Store } = await import('./s3-store.js');
-    return new S3Store({ target, folder, agents: outbound.agents, release: () => outbound.close() });
+    return new S3Store({ target, folder, agents: outbound.agents, gate, release: () => outbound.close() });
   },
   identityOf: (settings) => samePlace(readTarget(settings, (address) => new URL(address))),
   domainOf: async (settings) => failureDomain(readTarget(settings, (address) => new URL(address))),

@@ -9,6 +9,8 @@ import {
   Throttled,
 } from '../../errors.js';
 import { asNetworkFault } from '../../outbound/network-faults.js';
+import { retryAfterMs } from '../../outbound/retry-after.js';
+import type { RequestOutcome } from '../../request-gate.js';
 
 /** What an answer of the store says that is no success. */
 interface Refusal {
@@ -57,7 +59,7 @@ interface SdkError extends Error {
 
 type Explain = (refusal: Refusal, options: ErrorOptions) => StorageFault;
 
-const throttled: Explain = ({ headers }, options) => new Throttled(retryAfter(headers['retry-after']), options);
+const throttled: Explain = ({ headers }, options) => new Throttled(retryAfterMs(headers['retry-after']), options);
 const full: Explain = (_, options) => new ConnectionFull(options);
 const changed: Explain = (_, options) => new ConnectionAway('The bytes arrived changed at the store.', options);
 const taken: Explain = (_, options) => new NameTaken(undefined, options);
@@ -160,9 +162,8 @@ function byStatus(status: number): Explain {
   return refused('The store refuses the request. Is the address that of its S3 interface?');
 }
 
-/** Seconds, or a date. */
-function retryAfter(value: string | undefined): number | null {
-  if (value === undefined) return null;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return Number.isFinite(ms) ? Math.max(0, ms) : null;
+/** What a call that failed says about the store: only what does not come from it, or from the network, says nothing. */
+export function outcomeOf(fault: unknown): RequestOutcome {
+  if (fault instanceof Throttled) return { kind: 'throttled', afterMs: fault.retryAfterMs };
+  return { kind: fault instanceof ConnectionAway && !(fault instanceof NameTaken) ? 'failed' : 'refused' };
 }

@@ -16,6 +16,7 @@ import type {
   StorageProvider,
   Traits,
 } from '../../provider.js';
+import type { RequestGate } from '../../request-gate.js';
 import {
   type Agents,
   Bucket,
@@ -46,6 +47,7 @@ export interface S3Place {
   readonly agents: Agents;
   readonly limits?: Limits;
   readonly clock?: Clock;
+  readonly gate?: RequestGate;
   /** Lets go of the agents. */
   readonly release?: () => void;
 }
@@ -72,7 +74,7 @@ export class S3Store implements StorageProvider, ListsFolders {
     this.traits = { ...s3Traits, checksum: this.preset.checksum };
     this.versioned = this.preset.versioned ?? false;
     this.folder = `${place.target.prefix}${place.folder}/`;
-    this.bucket = new Bucket(place.target, place.agents, place.limits);
+    this.bucket = new Bucket(place.target, place.agents, place.limits, place.gate);
     this.clock = place.clock ?? systemClock;
   }
 

@@ -47,11 +47,11 @@ export const webdav: ProviderDescription = {
   traits: webdavTraits,
   limits: { concurrency: 4, requestsPerSecond: null },
   webLogin: nextcloudLogin,
-  open: async ({ settings, folder, instance, outbound }) => {
+  open: async ({ settings, folder, instance, outbound, gate }) => {
     // Loaded when somebody has such a connection: the package takes its time.
     const { openWebdav } = await import('./webdav-provider.js');
     const login = { username: settings['username'] ?? '', password: settings['password'] ?? '' };
-    return openWebdav({ url: settings['url'] ?? '', login, folder, instance, outbound });
+    return openWebdav({ url: settings['url'] ?? '', login, folder, instance, outbound, gate });
   },
   identityOf: (settings) => `${addressOf(settings)?.host ?? ''}/${settings['username'] ?? ''}`,
   // Accounts of one server are lost together.

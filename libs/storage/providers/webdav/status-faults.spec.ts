@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AccessRefused, ConnectionAway, ConnectionFull, Throttled } from '../../errors.js';
-import { faultOf, retryAfterMs } from './status-faults.js';
+import { retryAfterMs } from '../../outbound/retry-after.js';
+import { faultOf } from './status-faults.js';
 
 const told = (header: string | null) => (name: string) => (name === 'retry-after' ? header : null);
 

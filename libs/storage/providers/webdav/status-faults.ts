@@ -1,9 +1,7 @@
 import { AccessRefused, ConnectionAway, ConnectionFull, type StorageFault, Throttled } from '../../errors.js';
+import { retryAfterMs } from '../../outbound/retry-after.js';
 
 type Header = (name: string) => string | null;
-
-/** A server that asks for more quiet than this is away rather than busy. */
-const longestQuietMs = 24 * 3_600_000;
 
 /** What an answer that was not hoped for means. Nothing of its body is repeated: it may come from anywhere. */
 export function faultOf(status: number, header: Header): StorageFault {
@@ -35,13 +33,4 @@ export function faultOf(status: number, header: Header): StorageFault {
       }
       return new AccessRefused('What answers at this address does not speak WebDAV.', options);
   }
-}
-
-/** Seconds or a date. */
-export function retryAfterMs(header: string | null): number | null {
-  if (header === null) return null;
-  const seconds = /^\d+$/.test(header.trim());
-  const date = /^\s*[a-z]/i.test(header) ? Date.parse(header) : Number.NaN;
-  const ms = seconds ? Number(header) * 1000 : date - Date.now();
-  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), longestQuietMs) : null;
 }

@@ -26,6 +26,7 @@ import type {
   StorageProvider,
   Traits,
 } from '../../provider.js';
+import type { RequestGate } from '../../request-gate.js';
 import { DavClient } from './dav-client.js';
 import { Folders } from './folders.js';
 import { Login } from './login.js';
@@ -49,6 +50,7 @@ export interface WebdavPlace {
   /** Who opens it. What an opener has half-written lies under this name until somebody sweeps it. */
   readonly instance: string;
   readonly outbound?: OutboundRules;
+  readonly gate?: RequestGate;
 }
 
 /** Asks nothing yet: what answers there is found out by the first call. */
@@ -56,7 +58,7 @@ export function openWebdav(place: WebdavPlace): WebdavProvider {
   if (!isFolderName(place.folder)) throw new RangeError('not the name of a folder of ours');
   if (!isInstance(place.instance)) throw new RangeError('not the name of an instance');
   if (place.login.username.includes(':')) throw new SettingRefused('username', 'A user name cannot contain “:”.');
-  const outbound = new Outbound(place.outbound ?? { allowHosts: [] });
+  const outbound = new Outbound(place.outbound ?? { allowHosts: [] }, place.gate);
   const login = new Login(place.login.username, place.login.password);
   return new WebdavProvider(outbound, readUrl(outbound, place.url), login, place);
 }
