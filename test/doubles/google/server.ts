@@ -37,7 +37,8 @@ type Route = (received: Received) => Reply;
 export async function listen(route: Route, faults: Faults, port = 0): Promise<DoubleServer> {
   const heard: Heard[] = [];
   const server = createServer((request, response) => {
-    serve(request, response, { route, faults, heard }).catch(() => request.socket.destroy());
+    const { socket } = request;
+    serve(request, response, { route, faults, heard }).catch(() => socket.destroy());
   });
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
@@ -65,11 +66,11 @@ async function serve(
   response: ServerResponse,
   { route, faults, heard }: Serving,
 ): Promise<void> {
-  const { method = '', url: path = '/', headers } = request;
+  const { method = '', url: path = '/', headers, socket } = request;
   const hearing: Heard = { method, path, headers, status: 0 };
   heard.push(hearing);
   const misdeed = faults.next({ method, path });
-  if (misdeed?.kind === 'resets') return void request.socket.resetAndDestroy();
+  if (misdeed?.kind === 'resets') return void socket.resetAndDestroy();
   if (misdeed?.kind === 'falls-silent' && misdeed.after === undefined) return void request.resume();
   if (misdeed?.kind === 'answers') {
     request.resume();
@@ -79,7 +80,7 @@ async function serve(
   const { body, whole } = await collect(request, misdeed?.kind === 'cuts' && hasBody(method) ? misdeed.after : null);
   const reply = route({ method, url: new URL(path, 'http://double'), headers, body, whole, misdeed });
   hearing.status = reply.status;
-  if (!whole || misdeed?.kind === 'resets-after') return void request.socket.resetAndDestroy();
+  if (!whole || misdeed?.kind === 'resets-after') return void socket.resetAndDestroy();
   if (misdeed?.kind === 'fails-after') return send(response, nothing(misdeed.status), method);
   await deliver(response, reply, misdeed, method);
 }
@@ -94,7 +95,8 @@ async function collect(request: IncomingMessage, cutAfter: number | null): Promi
   const pieces: Buffer[] = [];
   let length = 0;
   try {
-    for await (const piece of request as AsyncIterable<Buffer>) {
+    // Whoever breaks off here resets the socket, too.
+    for await (const piece of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       pieces.push(piece);
       length += piece.length;
       if (cutAfter !== null && length >= cutAfter)

@@ -73,7 +73,7 @@ export class Uploads {
     this.checkDay();
     this.take(session, received, range.last);
     if (!received.whole || !range.last) return this.standing(session);
-    if (session.total !== null && session.bytes.length !== session.total) return badRange();
+    if (session.total !== null && session.bytes.length < session.total) return this.standing(session);
     return this.lostOr(received, session, session.metadata, () => {
       session.item = this.store(session, session.metadata, session.bytes, received);
       return tell(session.item, session.items);

@@ -117,6 +117,7 @@ export class DriveApi {
   /** For good, past the trash. False: there was nothing. */
   async delete(fileId: string, signal?: AbortSignal): Promise<boolean> {
     const answer = await this.call(change, (options) => this.drive.files.delete({ fileId }, options), signal, [404]);
+    if (answer.status !== 404 && answer.body.length > 0) throw notDrive();
     return answer.status !== 404;
   }
 
@@ -173,6 +174,10 @@ function read<Shape extends z.ZodType>({ body }: WireAnswer, shape: Shape): z.in
   try {
     return shape.parse(JSON.parse(body.toString()));
   } catch {
-    throw new ConnectionAway('What answers there is not Google Drive.');
+    throw notDrive();
   }
+}
+
+function notDrive(): ConnectionAway {
+  return new ConnectionAway('What answers there is not Google Drive.');
 }

@@ -30,8 +30,11 @@ export class FolderOverfull extends ConnectionAway {
   }
 }
 
+/** Google's own word, and not that of the gate before it. */
+export class ToldToSlowDown extends Throttled {}
+
 /** What one account may upload in a day is used up; reading goes on. */
-export class UploadsSpent extends Throttled {}
+export class UploadsSpent extends ToldToSlowDown {}
 
 /** An answer that is not understood by its caller. */
 export interface Refusal {
@@ -50,7 +53,7 @@ type Explain = (told: Told, options: ErrorOptions) => StorageFault;
 
 const hour = 3_600_000;
 
-const slower: Explain = ({ retryAfter }, options) => new Throttled(waitOf(retryAfter), options);
+const slower: Explain = ({ retryAfter }, options) => new ToldToSlowDown(waitOf(retryAfter), options);
 const full: Explain = (_, options) => new ConnectionFull(options);
 const withdrawn: Explain = (_, options) => new ConsentWithdrawn(options);
 const notFound: Explain = () => new NotFound();

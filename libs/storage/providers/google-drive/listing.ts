@@ -24,7 +24,7 @@ export class Listing {
     const { folder, page, shelves } = cursor === undefined ? await this.begin(signal) : readCursor(cursor);
     const found = await this.children(folder, page, signal);
     const atTop = folder === this.home.folder;
-    const isShelf = ({ mimeType }: DriveFile): boolean => atTop && mimeType === folderType;
+    const isShelf = ({ id, mimeType }: DriveFile): boolean => atTop && mimeType === folderType && isDriveId(id);
     const entries = found.files
       .filter((file) => !isShelf(file) && file.id !== this.home.marker)
       .map((file) => entryOf(file, atTop));

@@ -1,6 +1,5 @@
 import type { Clock } from '../../clock.js';
-import { Throttled } from '../../errors.js';
-import { UploadsSpent } from './drive-faults.js';
+import { ToldToSlowDown, UploadsSpent } from './drive-faults.js';
 
 const hour = 3_600_000;
 
@@ -27,7 +26,7 @@ export class UploadRest {
 
   /** What to throw for what an upload has met with. */
   judge(error: unknown): unknown {
-    if (!(error instanceof Throttled)) return error;
+    if (!(error instanceof ToldToSlowDown)) return error;
     const now = this.clock.now();
     this.refusedSince ??= now;
     if (!(error instanceof UploadsSpent) && now - this.refusedSince < hour) return error;

@@ -1,7 +1,7 @@
-import { ConnectionAway, ConnectionFull, Throttled } from '../../errors.js';
+import { ConnectionAway, Throttled } from '../../errors.js';
 import type { BlobBody, BlobName } from '../../provider.js';
 import { type DriveFile, readFile } from './drive-api.js';
-import { NotFound } from './drive-faults.js';
+import { FolderOverfull, NotFound, TokenRefused } from './drive-faults.js';
 import { uploadAddress } from './single-upload.js';
 import { units } from './traits.js';
 import type { Wire, WireAnswer } from './wire.js';
@@ -161,7 +161,7 @@ export class UploadSessions {
 
 /** Too fast and unclear can be gone on with; what else is refused will be refused again. */
 function endsSession(error: unknown): boolean {
-  if (error instanceof ConnectionFull || error instanceof NotFound) return true;
+  if ([NotFound, FolderOverfull, TokenRefused].some((kind) => error instanceof kind)) return true;
   return !(error instanceof Throttled) && !(error instanceof ConnectionAway);
 }
 
