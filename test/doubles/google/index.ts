@@ -1,5 +1,5 @@
 export { driveError, slowDown } from './answering.js';
-export type { Misdeed, Rough, ScriptLine } from './faults.js';
+export type { Asked, Misdeed, Rough, ScriptLine } from './faults.js';
 export {
   type ConsentChoice,
   type GoogleDouble,
