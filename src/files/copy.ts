@@ -5,6 +5,7 @@ import { Database, type Sql } from '../database/index.js';
 import { AccountKeyring, type AccountKeys, KeyDestroyed } from '../keys/index.js';
 import { childrenOf, insertFirstVersions, insertNodes, type CopiedNode } from './copy.store.js';
 import { IntoItself, NameTaken, NotFound, TreeBusy } from './errors.js';
+import type { Touch } from './lock-rules.js';
 import { Locks } from './locks.js';
 import { makeWay, placeFor, type Place, type Placed, type Placing } from './move.js';
 import { nameKey, type Names } from './names.js';
@@ -21,7 +22,7 @@ import {
   type NodeRow,
   type VersionRow,
 } from './tree.store.js';
-import { walkWhole } from './tree.js';
+import { touchesAt, walkWhole } from './tree.js';
 
 /** Folders whose entries are asked for together, and entries that are copied together: what is sealed blocks nobody for long. */
 const FOLDERS_AT_ONCE = 200;
@@ -61,7 +62,7 @@ export class CopyEntry {
   async run(account: string, from: Names, to: Names, copying: Copying = {}): Promise<Placed> {
     const keys = await this.keyring.current(account);
     const known = await this.keyring.all(account);
-    const touches = [{ at: to, deep: true, member: true }];
+    const touches = (): Promise<Touch[]> => touchesAt(this.database, account, to);
     const { done, replaced } = await this.locks.guard(account, touches, copying.wanted?.tokens, (enter) =>
       this.database.tx(async (sql) => {
         await enter(sql);

@@ -22,6 +22,18 @@ export interface Touch {
 }
 
 /**
+ * What a write touches that makes something at a path, of which some first names are there already: the folders on the way
+ * that are missing come as well, the first of them into a folder that is there.
+ */
+export function touchesOfMaking(names: Names, there: number): Touch[] {
+  const first = names.slice(0, Math.min(there + 1, names.length));
+  return [
+    { at: first, member: true },
+    { at: names, deep: true },
+  ];
+}
+
+/**
  * The locks that forbid a write: those that hold something which it touches, and of which its tokens show none. Of shared
  * locks on one path, the token of any will do.
  */

@@ -9,6 +9,9 @@ import type { Names } from './names.js';
 
 export type LockWish = Omit<HeldLock, 'token'>;
 
+/** A function is asked only where anything was ever locked. */
+export type Touches = readonly Touch[] | (() => Promise<readonly Touch[]>);
+
 /** Asked in a transaction, before anything is written. */
 export type Enter = (sql: Sql) => Promise<void>;
 
@@ -16,7 +19,9 @@ export type Enter = (sql: Sql) => Promise<void>;
 export class LocksMoved extends Error {}
 
 const MOST_LOOKS = 20;
-const MOST_LOCKS = 256;
+const MOST_LOCKS = 255;
+/** So many locks may be in the list that are over, before somebody looks. */
+const TIDY_EVERY = 32;
 /** Longer than any lock lives: the list may outlast its locks, never the other way round. */
 const LIST_MS = 48 * 3_600_000;
 
@@ -41,7 +46,7 @@ export class Locks {
   /** Runs a write that no lock forbids; it calls `enter` at the beginning of its transaction. Throws Locked. */
   async guard<T>(
     account: string,
-    touches: readonly Touch[],
+    touches: Touches,
     tokens: readonly string[] = [],
     work: (enter: Enter) => Promise<T>,
   ): Promise<T> {
@@ -57,10 +62,11 @@ export class Locks {
   }
 
   /** What a write calls in its transaction; for writes that take long, and look again by themselves. Throws Locked. */
-  async admit(account: string, touches: readonly Touch[], tokens: readonly string[] = []): Promise<Enter> {
+  async admit(account: string, touches: Touches, tokens: readonly string[] = []): Promise<Enter> {
     const fence = await fenceOf(this.database, account);
     if (fence > 0) {
-      const locks = await this.#alive(account, forbidding(await this.#list(account), touches, tokens));
+      const touched = typeof touches === 'function' ? await touches() : touches;
+      const locks = await this.#alive(account, forbidding(await this.#list(account), touched, tokens));
       if (locks.length > 0) throw new Locked();
     }
     return async (sql) => {
@@ -81,10 +87,10 @@ export class Locks {
     const lock = { ...wish, names: [...wish.names], token: `urn:uuid:${randomUUID()}` };
     await this.ephemeral.put(keyOf(account, lock), true, lock.seconds * 1000);
     await this.#change(account, async (locks) => {
-      const alive = await this.#alive(account, locks);
-      if (conflicting(alive, lock).length > 0) throw new Locked();
-      if (alive.length >= MOST_LOCKS) throw new TooManyLocks(MOST_LOCKS);
-      return [...alive, lock];
+      if ((await this.#alive(account, conflicting(locks, lock))).length > 0) throw new Locked();
+      const others = locks.length % TIDY_EVERY === TIDY_EVERY - 1 ? await this.#alive(account, locks) : locks;
+      if (others.length >= MOST_LOCKS) throw new TooManyLocks(MOST_LOCKS);
+      return [...others, lock];
     });
     try {
       await raiseFence(this.database, account);

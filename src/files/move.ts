@@ -2,13 +2,14 @@ import { Injectable } from '@nestjs/common';
 import { Database, type Sql } from '../database/index.js';
 import { AccountKeyring } from '../keys/index.js';
 import { IntoItself, NameTaken, RootStays } from './errors.js';
+import type { Touch } from './lock-rules.js';
 import { type Enter, Locks } from './locks.js';
 import { formatPath, type Names } from './names.js';
 import { checkPreconditions, type Preconditions } from './preconditions.js';
 import { fileRecord, folderRecord, type EntryRecord } from './records.js';
 import { putIntoTrash } from './trash.store.js';
 import { childNamed, lockStructure, relocate, versionById, walk, type NodeRow, type VersionRow } from './tree.store.js';
-import { foldersAbove, walkWhole } from './tree.js';
+import { foldersAbove, touchesAt, walkWhole } from './tree.js';
 
 export interface Placing {
   /** Whatever is at the target goes into the trash; without this it stays, and the call is refused. */
@@ -45,7 +46,10 @@ export class MoveEntry {
 
   async run(account: string, from: Names, to: Names, placing: Placing = {}): Promise<Placed> {
     const { wanted = {} } = placing;
-    const touches = [from, to].map((at) => ({ at, deep: true, member: true }));
+    const touches = async (): Promise<Touch[]> => [
+      { at: from, deep: true, member: true },
+      ...(await touchesAt(this.database, account, to)),
+    ];
     const { node, version, names, replaced } = await this.locks.guard(account, touches, wanted.tokens, (enter) =>
       this.#move(enter, account, { from, to }, placing),
     );

@@ -5,6 +5,7 @@ import { Database } from '../database/index.js';
 import { AccountKeyring } from '../keys/index.js';
 import { isBeingErased } from './erasing.store.js';
 import { NameRefused, NameTaken, NotFound, NotInTrash, RootStays, TreeBusy } from './errors.js';
+import type { Touch } from './lock-rules.js';
 import { type Enter, Locks } from './locks.js';
 import { formatPath, parsePath, type Names } from './names.js';
 import { checkPreconditions, type Preconditions } from './preconditions.js';
@@ -19,7 +20,7 @@ import {
   type NodeRow,
   type VersionRow,
 } from './tree.store.js';
-import { ensureFolders, walkWhole } from './tree.js';
+import { ensureFolders, touchesAt, walkWhole } from './tree.js';
 
 interface Restored {
   readonly node: NodeRow;
@@ -85,7 +86,7 @@ export class Trash {
   async restore(account: string, id: string, wanted: Preconditions = {}): Promise<EntryRecord> {
     const path = (await trashedNode(this.database, account, id))?.trashed_path;
     if (path === undefined) throw new NotInTrash();
-    const touches = [{ at: parsePath(path), deep: true, member: true }];
+    const touches = (): Promise<Touch[]> => touchesAt(this.database, account, parsePath(path));
     const { node, version, names } = await this.locks.guard(account, touches, wanted.tokens, (enter) =>
       this.#restore(enter, account, { id, path }),
     );

@@ -14,6 +14,7 @@ import {
 } from './errors.js';
 import { checkPreconditions, type Preconditions } from './preconditions.js';
 import { type Enter, Locks, LocksMoved } from './locks.js';
+import { type Touch, touchesOfMaking } from './lock-rules.js';
 import type { Names } from './names.js';
 import { entryRecord, fileRecord, folderRecord, type EntryRecord, type FolderRecord } from './records.js';
 import { childNamed, children, insertNode, versionById, walk, type NodeRow, type VersionRow } from './tree.store.js';
@@ -101,7 +102,8 @@ export class Tree {
     if (!whole && last?.kind === 'file') throw new BelowFile();
     if (wanted.parentThere && nodes.length < names.length) throw new ParentMissing();
     checkPreconditions(wanted, whole ? (last?.head ?? null) : null);
-    const enter = await this.locks.admit(account, [{ at: names, member: !whole }], wanted.tokens);
+    const touches = whole ? [{ at: names }] : touchesOfMaking(names, nodes.length - 1);
+    const enter = await this.locks.admit(account, touches, wanted.tokens);
     return { enter, creates: !whole };
   }
 
@@ -124,7 +126,7 @@ export class Tree {
   }
 
   makeFolder(account: string, names: Names, wanted: Preconditions = {}): Promise<FolderRecord> {
-    const touches = [{ at: names, member: true }];
+    const touches = (): Promise<Touch[]> => touchesAt(this.database, account, names);
     return this.locks.guard(account, touches, wanted.tokens, (enter) =>
       this.#makeFolder(enter, account, names, wanted),
     );
@@ -148,6 +150,13 @@ export class Tree {
   async nodeAt(sql: Sql, account: string, names: Names): Promise<NodeRow> {
     return (await walkWhole(sql, account, names)).at(-1) as NodeRow;
   }
+}
+
+/** What a write touches that makes something at a path, or takes its place. */
+export async function touchesAt(sql: Sql, account: string, names: Names): Promise<Touch[]> {
+  const nodes = await walk(sql, account, names);
+  const whole = nodes.length === names.length + 1;
+  return whole ? [{ at: names, deep: true, member: true }] : touchesOfMaking(names, nodes.length - 1);
 }
 
 /** All nodes along the path, the top folder first; NotFound when one is missing. */

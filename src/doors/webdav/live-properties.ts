@@ -1,5 +1,5 @@
 import { type EntryRecord, type HeldLock, holdingAt, type Names } from '../../files/index.js';
-import { escapeXml } from './xml/characters.js';
+import { escapeXml, showable } from './xml/characters.js';
 import { activeLock, SUPPORTED_LOCKS } from './lock-xml.js';
 
 export const DAV = 'DAV:';
@@ -30,11 +30,11 @@ const number = (value: number | null | undefined): string | null => (value == nu
 /** What the gateway itself knows; nobody sets these. */
 const LIVE: readonly LiveProperty[] = [
   { name: 'resourcetype', value: ({ entry }) => (entry.type === 'folder' ? '<D:collection/>' : '') },
-  { name: 'displayname', value: ({ entry }) => escapeXml(entry.name) },
+  { name: 'displayname', value: ({ entry }) => escapeXml(showable(entry.name)).replaceAll('\r', '&#13;') },
   { name: 'creationdate', value: ({ entry }) => `${entry.createdAt.slice(0, 19)}Z` },
   { name: 'getlastmodified', value: ({ entry }) => new Date(entry.modifiedAt).toUTCString() },
   { name: 'getcontentlength', value: ofFile((file) => String(file.size)) },
-  { name: 'getcontenttype', value: ofFile((file) => escapeXml(file.contentType)) },
+  { name: 'getcontenttype', value: ofFile((file) => escapeXml(showable(file.contentType))) },
   { name: 'getetag', value: ofFile((file) => escapeXml(file.etag)) },
   { name: 'supportedlock', value: () => SUPPORTED_LOCKS },
   { name: 'lockdiscovery', value: ({ locks, names }) => holdingAt(locks, names).map(activeLock).join('') },

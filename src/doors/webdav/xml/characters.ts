@@ -57,6 +57,11 @@ function ofNumber(code: number): string | undefined {
   return ODD.test(character) ? undefined : character;
 }
 
+/** Names may hold what no XML may: it is shown as what cannot be shown. */
+export function showable(name: string): string {
+  return ODD.test(name) ? name.replaceAll(new RegExp(ODD, 'gu'), '\u{FFFD}') : name;
+}
+
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
 export function escapeXml(text: string): string {
