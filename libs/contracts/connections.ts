@@ -20,6 +20,11 @@ export const ProviderKind = z.object({
     .boolean()
     .describe('Whether the provider’s own page can hand out the login: `POST /api/cloud/login/PROVIDER`.'),
   adminsOnly: z.boolean(),
+  consents: z
+    .array(z.object({ id: z.string(), title: z.string() }))
+    .optional()
+    .describe('Where `signIn` is `oauth`: what may be asked for.'),
+  configured: z.boolean().optional().describe('Where `signIn` is `oauth`: whether the operator has set it up.'),
   fields: z.array(ProviderField),
   capabilities: z.object({
     largestBlob: ByteCount,
@@ -100,6 +105,13 @@ export const Connection = z.object({
   lastSuccessAt: Moment.nullable(),
   lastError: z.string().nullable(),
   lastErrorAt: Moment.nullable(),
+  accountName: z
+    .string()
+    .nullable()
+    .describe('What its owner knows the remote account by, where it was connected by consent. Null for the house’s.'),
+  grantExpiresAt: Moment.nullable().describe(
+    'When the consent lapses whatever the gateway does; null where nothing is known to end it. Connect anew before.',
+  ),
   createdAt: Moment,
 });
 export type Connection = z.infer<typeof Connection>;
@@ -119,6 +131,23 @@ export const ConnectionDetails = Connection.extend({ activity: ConnectionActivit
 export type ConnectionDetails = z.infer<typeof ConnectionDetails>;
 export const ConnectionList = z.object({ items: z.array(Connection) });
 export type ConnectionList = z.infer<typeof ConnectionList>;
+
+/** What a consent is asked for. */
+export const ConsentStartQuery = z.object({
+  label: Label.optional().describe('The connection’s name; without it the account’s own.'),
+  consent: z.string().max(40).optional().describe('One of the provider’s consents; the first one without it.'),
+  reconnect: Id.optional().describe('The connection whose consent has ended: the same account has to be chosen.'),
+  house: z
+    .enum(['true', 'false'])
+    .transform((value) => value === 'true')
+    .optional()
+    .describe('Open to all accounts. For admins only.'),
+  domain: Domain.optional().describe('What it fails together with. For admins only; found by itself otherwise.'),
+});
+export type ConsentStartQuery = z.infer<typeof ConsentStartQuery>;
+
+export const ConsentStarted = z.object({ url: z.url().describe('The vendor’s page. Open it in this very browser.') });
+export type ConsentStarted = z.infer<typeof ConsentStarted>;
 
 export const ConnectionTest = z.object({
   ok: z.literal(true),

@@ -20,6 +20,11 @@ export const problems = {
     'Bad name',
     'A path holds a name that no file can have: empty, «.» or «..», with «/» or NUL, too long, or not UTF-8.',
   ),
+  'oauth-state': kind(
+    400,
+    'Not a sign-in of this browser',
+    'What came back from a consent page belongs to no question that was asked from this browser; or it was used, or has expired. Nothing was changed.',
+  ),
   'length-mismatch': kind(
     400,
     'Length mismatch',
@@ -33,6 +38,11 @@ export const problems = {
   ),
   forbidden: kind(403, 'Not allowed', 'The account that is signed in may not make this call.'),
   'wrong-password': kind(403, 'Wrong password', 'The current password, asked for once more, is wrong.'),
+  'sign-in-again': kind(
+    403,
+    'Sign in again',
+    'The call is for somebody who has signed in lately. Sign in once more, and repeat it.',
+  ),
   'foreign-origin': kind(
     403,
     'Foreign origin',
@@ -83,6 +93,11 @@ export const problems = {
     'Connection test failed',
     'The connection did not pass its test; `step` names where it failed. Nothing was saved.',
   ),
+  'oauth-denied': kind(
+    422,
+    'Consent refused',
+    'On the vendor’s page access was refused, or not all that is needed was granted. Nothing was saved.',
+  ),
   'spread-unmet': kind(
     422,
     'Spread cannot be met',
@@ -104,6 +119,11 @@ export const problems = {
     'Something the gateway needs is away; Retry-After says when it is worth another try.',
   ),
   'properties-full': kind(507, 'Too many properties', 'No more can be noted down about this file or folder.'),
+  'not-configured': kind(
+    503,
+    'Not set up',
+    'The operator of this gateway has not set up what the call needs; `detail` names the variables.',
+  ),
   'quota-exceeded': kind(507, 'Quota exceeded', 'The account’s quota does not hold this much.'),
   'storage-full': kind(507, 'Storage full', 'The connections do not hold this much.'),
 } as const satisfies Record<string, ProblemKind>;

@@ -14,6 +14,8 @@ declare global {
       caller?: Caller;
       /** The client waits, still, for «100 Continue» before it sends the body. */
       expectsContinue?: boolean;
+      /** A browser shows the answer to a person: what goes wrong is told on a page. */
+      showsPages?: boolean;
       /** Finds this request in the log. */
       requestId?: string;
     }

@@ -19,6 +19,13 @@ export class ForeignOrigin extends Fault {
   }
 }
 
+/** Who found an open session may not bind the account to a cloud of theirs: that is for who knows the password. */
+export class SignInTooOld extends Fault {
+  constructor() {
+    super('The last sign-in of this session is too long ago for this. Sign in once more, and repeat it.');
+  }
+}
+
 /** The body is not the JSON that it should be. */
 export class BodyUnreadable extends Fault {}
 

@@ -41,6 +41,25 @@ export async function findSession(sql: Sql, tokenHash: Buffer): Promise<SessionR
   return rows[0] ?? null;
 }
 
+export interface StandingSession {
+  readonly account: string;
+  readonly email: string;
+  readonly roles: Role[];
+  readonly ageMs: number;
+}
+
+/** The session itself, if it and its account still stand. */
+export async function standingSession(sql: Sql, id: string): Promise<StandingSession | null> {
+  const rows = await sql.query<StandingSession & { account: string }>(
+    `select a.id as account, a.email, a.roles, (extract(epoch from now() - s.created_at) * 1000)::bigint as "ageMs"
+     from sessions s join accounts a on a.id = s.account
+     where s.id = $1 and s.expires_at > now() and s.last_seen_at > now() - ${IDLE}
+       and a.disabled_at is null and a.deleted_at is null`,
+    [id],
+  );
+  return rows[0] ?? null;
+}
+
 export async function touchSession(sql: Sql, id: string): Promise<void> {
   await sql.query(`update sessions set last_seen_at = now() where id = $1 and last_seen_at < now() - ${TOUCH}`, [id]);
 }

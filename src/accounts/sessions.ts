@@ -10,6 +10,8 @@ import {
   deleteSessions,
   findSession,
   insertSession,
+  type StandingSession,
+  standingSession,
   sweepSessions,
   touchSession,
 } from './session.store.js';
@@ -43,6 +45,11 @@ export class Sessions {
     if (!looksLikeToken(token)) return null;
     const hash = sha256(token);
     return this.#found.get(hash.toString('base64'), () => this.#load(hash));
+  }
+
+  /** Whether it still stands, whose it is and how long ago it began, asked of the database itself. */
+  standing(id: string): Promise<StandingSession | null> {
+    return standingSession(this.database, id);
   }
 
   async end(sql: Sql, id: string): Promise<void> {

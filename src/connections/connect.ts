@@ -3,6 +3,7 @@ import { realpath } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import {
+  type AccessTokens,
   findProvider,
   newFolderName,
   probe,
@@ -18,9 +19,17 @@ import { Config } from '../config/index.js';
 import { Database, violates } from '../database/index.js';
 import { Credentials, splitSecrets } from './credentials.js';
 import { insertConnection, noteMarked, type ConnectionRow, type NewConnection } from './connections.store.js';
-import { AdminsOnly, AlreadyConnected, ConnectionTestFailed, PlaceReserved, ProviderUnknown } from './errors.js';
+import {
+  AdminsOnly,
+  AlreadyConnected,
+  ConnectionTestFailed,
+  ConsentNeeded,
+  PlaceReserved,
+  ProviderUnknown,
+} from './errors.js';
 import { Markers } from './marker.js';
 import { type OpenablePlace, ProviderOpener } from './provider-opener.js';
+import { type NewGrant, storeGrant } from './tokens.store.js';
 
 export interface ConnectRequest {
   readonly provider: string;
@@ -29,12 +38,23 @@ export interface ConnectRequest {
   /** Open to every account; an admin's to decide. */
   readonly house: boolean;
   readonly domain?: string;
+  /** What the person's consent gave, where the provider asks for one. */
+  readonly consent?: GivenConsent;
+}
+
+export interface GivenConsent {
+  readonly tokens: AccessTokens;
+  /** The vendor's own id of the account. */
+  readonly identity: string;
+  readonly secrets: Settings;
+  readonly grant: NewGrant;
 }
 
 /** What is kept of a place, and what opens it: only the one has its secrets sealed. */
 interface Place {
   readonly kept: NewConnection;
   readonly opened: OpenablePlace;
+  readonly grant?: NewGrant | undefined;
 }
 
 export interface Connector {
@@ -72,6 +92,7 @@ export class Connect {
   refuseWishes(by: Connector, request: Omit<ConnectRequest, 'settings' | 'label'>): ProviderDescription {
     const description = findProvider(request.provider);
     if (!description) throw new ProviderUnknown();
+    if (description.oauth && !request.consent) throw new ConsentNeeded(description.id);
     const adminsWish = description.adminsOnly || request.house || request.domain !== undefined;
     if (adminsWish && !by.admin) throw new AdminsOnly();
     return description;
@@ -84,28 +105,29 @@ export class Connect {
 
   private async place(by: Connector, request: ConnectRequest): Promise<Place> {
     const description = this.refuseWishes(by, request);
+    const { house, consent, label } = request;
     const typed = readSettings(description.fields, request.settings);
-    const folder = newFolderName();
-    const settings = await this.settle(description.id, folder, typed);
-    const found = await description.domainOf(settings).catch(() => 'unknown');
-    const place = { id: randomUUIDv7(), account: request.house ? null : by.account, provider: description.id };
+    const opened = { provider: description.id, folder: newFolderName(), settings: typed, tokens: consent?.tokens };
+    const settings = await this.settle(opened);
+    const found = consent?.grant.vendorAccount ?? (await description.domainOf(settings).catch(() => 'unknown'));
+    const place = { id: randomUUIDv7(), account: house ? null : by.account, provider: description.id };
     const { shown, secrets } = splitSecrets(description.fields, settings);
     const kept = {
       ...place,
-      label: request.label,
-      identity: description.identityOf?.(settings) ?? found,
+      label,
+      identity: consent?.identity ?? description.identityOf?.(settings) ?? found,
       domain: request.domain ?? found,
-      folder,
+      folder: opened.folder,
       settings: shown,
-      credentials: this.credentials.seal(place, secrets),
+      credentials: this.credentials.seal(place, { ...secrets, ...consent?.secrets }),
     };
-    return { kept, opened: { provider: description.id, folder, settings } };
+    return { kept, opened: { ...opened, settings }, grant: consent?.grant };
   }
 
-  private async settle(provider: string, folder: string, typed: Settings): Promise<Settings> {
-    const settings = await this.realPath(typed);
+  private async settle(place: OpenablePlace): Promise<Settings> {
+    const settings = await this.realPath(place.settings);
     try {
-      return await this.opener.settle({ provider, folder, settings });
+      return await this.opener.settle({ ...place, settings });
     } catch (error) {
       throw new ConnectionTestFailed(notOpened(error));
     }
@@ -133,13 +155,14 @@ export class Connect {
   }
 
   /** The marker is written last before the row: a folder without a row is empty, a row without a marker cannot be. */
-  private async keep(by: Connector, { kept: place, opened }: Place): Promise<ConnectionRow> {
+  private async keep(by: Connector, { kept: place, opened, grant }: Place): Promise<ConnectionRow> {
     const provider = await this.opener.open(opened);
     try {
       await this.markers.write(place.id, provider, 0);
       return await this.database.tx(async (sql) => {
         const row = await insertConnection(sql, place);
         await noteMarked(sql, row.id, 0, this.markers.epoch);
+        if (grant) await storeGrant(sql, row.id, grant);
         const details = { provider: place.provider, house: place.account === null };
         await this.audit.append(sql, {
           actor: by.account,
@@ -160,7 +183,8 @@ export class Connect {
   }
 }
 
-function notOpened(error: unknown): ProbeResult {
+/** Why a place could not even be opened, as its test tells it. Rethrows what is no fault of the place. */
+export function notOpened(error: unknown): ProbeResult {
   if (!(error instanceof StorageFault)) throw error;
   return { ok: false, steps: [], failedStep: 'prepare', reason: error.message, advice: 'Check what you have typed.' };
 }

@@ -12,7 +12,6 @@ import { Database } from '../database/index.js';
 import { aliveGateways, GatewayLease } from '../gateways/index.js';
 import { ConnectionHealth } from './connection-health.js';
 import { connectionById } from './connections.store.js';
-import { Credentials } from './credentials.js';
 import { ConnectionUnknown } from './errors.js';
 import { Markers } from './marker.js';
 import { ProviderOpener } from './provider-opener.js';
@@ -30,7 +29,6 @@ export class ConnectionPool implements OnApplicationShutdown {
     private readonly markers: Markers,
     private readonly health: ConnectionHealth,
     lease: GatewayLease,
-    private readonly credentials: Credentials,
     private readonly opener: ProviderOpener,
   ) {
     // What is half-written under the old name may be swept by others from now on.
@@ -82,8 +80,7 @@ export class ConnectionPool implements OnApplicationShutdown {
   private async open(id: string): Promise<StorageProvider> {
     const row = await connectionById(this.database, id);
     if (!row) throw new ConnectionUnknown();
-    const settings = { ...row.settings, ...this.credentials.open(row) };
-    const provider = await this.opener.open({ ...row, settings });
+    const provider = await this.opener.openKept(row);
     try {
       await this.markers.check(row, provider);
     } catch (error) {

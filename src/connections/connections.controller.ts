@@ -13,9 +13,11 @@ import { providers } from '#storage';
 import { Access, type Caller, CurrentCaller, Describe, FromBody, FromPath, USERS } from '../access/index.js';
 import { ChangeConnection } from './change-connection.js';
 import { Connect, type ConnectRequest, type Connector } from './connect.js';
+import { providerKind } from './provider-kind.js';
 import { ShowConnections } from './show-connections.js';
 import { Spreads } from './spreads.js';
 import { TryLimit } from './try-limit.js';
+import { Vendors } from './vendors.js';
 
 /** Connecting places that keep blobs, and looking at them. */
 @Controller('api/cloud')
@@ -26,36 +28,14 @@ export class ConnectionsController {
     private readonly changeConnection: ChangeConnection,
     private readonly spreads: Spreads,
     private readonly limit: TryLimit,
+    private readonly vendors: Vendors,
   ) {}
 
   @Get('providers')
   @Access(USERS)
   @Describe({ summary: 'The kinds of storage there are, each with its form.', answers: { 200: ProviderList } })
   kinds(): ProviderList {
-    return {
-      items: providers.map((provider) => ({
-        provider: provider.id,
-        title: provider.title,
-        help: `${provider.summary} ${provider.help}`,
-        signIn: provider.connect === 'form' ? 'form' : 'oauth',
-        webLogin: provider.webLogin !== undefined,
-        adminsOnly: provider.adminsOnly,
-        fields: provider.fields.map(({ name, label, help, required, secret, kind }) => ({
-          name,
-          label,
-          help,
-          required,
-          kind: secret ? 'secret' : kind === 'url' ? 'url' : 'text',
-        })),
-        capabilities: {
-          largestBlob: provider.traits.largestBlob,
-          checksum: provider.traits.checksum,
-          createOnly: provider.traits.createOnly,
-          spaceKnown: provider.traits.spaceKnown,
-          ranges: provider.traits.ranges,
-        },
-      })),
-    };
+    return { items: providers.map((provider) => providerKind(provider, this.vendors)) };
   }
 
   @Get('connections')

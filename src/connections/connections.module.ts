@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AccountsModule } from '../accounts/index.js';
 import { AuditModule } from '../audit/index.js';
 import { GatewaysModule } from '../gateways/index.js';
 import { KeysModule } from '../keys/index.js';
@@ -7,6 +8,13 @@ import { Connect } from './connect.js';
 import { ConnectionHealth } from './connection-health.js';
 import { ConnectionPool } from './connection-pool.js';
 import { ConnectionsController } from './connections.controller.js';
+import { ConsentController } from './consent/consent.controller.js';
+import { ConsentFlows } from './consent/consent-flows.js';
+import { ConsentLimit } from './consent/consent-limit.js';
+import { FinishConsent } from './consent/finish-consent.js';
+import { KeepConsent } from './consent/keep-consent.js';
+import { Reconnect } from './consent/reconnect.js';
+import { StartConsent } from './consent/start-consent.js';
 import { DefaultStorageController } from './default-storage.controller.js';
 import { Credentials } from './credentials.js';
 import { FirstVault } from './first-vault.js';
@@ -16,11 +24,15 @@ import { LightLook } from './light-look.js';
 import { ListFolders } from './list-folders.js';
 import { Markers } from './marker.js';
 import { ProviderOpener } from './provider-opener.js';
+import { RefreshTokens } from './refresh-tokens.js';
+import { RevokeConsent } from './revoke-consent.js';
 import { ShowConnections } from './show-connections.js';
 import { SpaceLedger } from './space-ledger.js';
 import { Spreads } from './spreads.js';
 import { Traffic } from './traffic.js';
+import { Tokens } from './tokens.js';
 import { TryLimit } from './try-limit.js';
+import { Vendors } from './vendors.js';
 import { WebLoginController } from './web-login.controller.js';
 import { WebLogin } from './web-login.js';
 
@@ -30,27 +42,43 @@ import { WebLogin } from './web-login.js';
  * files, and of keys only those that seal a marker and open credentials.
  */
 @Module({
-  imports: [AuditModule, GatewaysModule, KeysModule],
-  controllers: [ConnectionsController, DefaultStorageController, FoldersController, WebLoginController],
+  imports: [AccountsModule, AuditModule, GatewaysModule, KeysModule],
+  controllers: [
+    ConnectionsController,
+    ConsentController,
+    DefaultStorageController,
+    FoldersController,
+    WebLoginController,
+  ],
   providers: [
     ChangeConnection,
     Connect,
     ConnectionHealth,
     ConnectionPool,
+    ConsentFlows,
+    ConsentLimit,
     Credentials,
+    FinishConsent,
     FirstVault,
     Gates,
     LightLook,
+    KeepConsent,
     ListFolders,
     Markers,
     ProviderOpener,
+    Reconnect,
+    RefreshTokens,
+    RevokeConsent,
     ShowConnections,
     SpaceLedger,
     Spreads,
     Traffic,
+    StartConsent,
+    Tokens,
     TryLimit,
+    Vendors,
     WebLogin,
   ],
-  exports: [ConnectionHealth, ConnectionPool, LightLook, Markers, SpaceLedger, Spreads],
+  exports: [ConnectionHealth, ConnectionPool, LightLook, Markers, RevokeConsent, SpaceLedger, Spreads, Tokens],
 })
 export class ConnectionsModule {}

@@ -7,6 +7,8 @@ export interface ConnectionRow {
   account: string | null;
   provider: string;
   label: string;
+  /** What makes two connections of one provider the same remote place. */
+  identity: string;
   domain: string;
   folder: string;
   settings: Record<string, string>;
@@ -17,6 +19,8 @@ export interface ConnectionRow {
   priority: number;
   limits: Record<string, unknown>;
   alarm: string | null;
+  /** Since when its consent is known to have ended; null while it holds, or none is needed. */
+  needs_reconnect_at: Date | null;
   last_success_at: Date | null;
   last_error: string | null;
   last_error_at: Date | null;
@@ -31,8 +35,8 @@ export interface ConnectionRow {
   created_at: Date;
 }
 
-const COLUMNS = `id, account, provider, label, domain, folder, settings, credentials, credential_key,
-  credential_epoch, enabled, priority, limits, alarm, last_success_at,
+const COLUMNS = `id, account, provider, label, identity, domain, folder, settings, credentials, credential_key,
+  credential_epoch, enabled, priority, limits, alarm, needs_reconnect_at, last_success_at,
   last_error, last_error_at, space_total, space_used, space_free, marked_at,
   marked_sequence, marked_epoch, created_at`;
 
@@ -83,6 +87,15 @@ export async function connectionById(sql: Sql, id: string): Promise<ConnectionRo
   const rows = await sql.query<ConnectionRow>(
     `select ${COLUMNS} from connections where id = $1 and removed_at is null`,
     [id],
+  );
+  return rows[0];
+}
+
+/** The one connection to this remote place, whoever's. */
+export async function connectionAt(sql: Sql, provider: string, identity: string): Promise<ConnectionRow | undefined> {
+  const rows = await sql.query<ConnectionRow>(
+    `select ${COLUMNS} from connections where provider = $1 and identity = $2 and removed_at is null`,
+    [provider, identity],
   );
   return rows[0];
 }

@@ -21,8 +21,56 @@ export class AdminsOnly extends Fault {
 }
 
 export class AlreadyConnected extends Fault {
+  constructor(message = 'This place is connected already.') {
+    super(message);
+  }
+}
+
+/** The operator has registered no application at the vendor: people cannot mend that. */
+export class ApplicationMissing extends Fault {
+  override readonly retryAfterSeconds = 3600;
+
+  constructor(variables: readonly string[]) {
+    super(
+      `The operator of this gateway has to register it with this vendor first, and set ${variables.join(' and ')}.`,
+    );
+  }
+}
+
+/** What comes back from a consent page does not belong to a question that this browser asked, or not any more. */
+export class ConsentStateRefused extends Fault {
+  constructor(
+    message = 'This does not belong to a sign-in that was begun in this browser, or it was used, or its time is over. Please start again.',
+  ) {
+    super(message);
+  }
+}
+
+/** The person did not agree, or not to all that is needed. */
+export class ConsentDenied extends Fault {}
+
+/** A provider asks for one of a few consents; this is none of them. */
+export class ConsentUnknown extends Fault {
   constructor() {
-    super('This place is connected already.');
+    super('There is no such consent to ask for.');
+  }
+}
+
+/** Reconnecting is for the same account over there: another one does not have what was stored. */
+export class OtherAccount extends Fault {
+  constructor() {
+    super(
+      'This is another account than the one that was connected before. Please choose the same one, or connect this one anew.',
+    );
+  }
+}
+
+/** Connected by consent, not by a form. */
+export class ConsentNeeded extends Fault {
+  constructor(readonly provider: string) {
+    super(
+      `This kind of storage is connected on the vendor’s own page: begin with /api/cloud/oauth/initiate/${provider}.`,
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
+  type AccessTokens,
   findProvider,
   openGate,
   type OpenPlace,
@@ -9,8 +10,12 @@ import {
 } from '#storage';
 import { Config } from '../config/index.js';
 import { GatewayLease } from '../gateways/index.js';
+import type { ConnectionRow } from './connections.store.js';
+import { Credentials } from './credentials.js';
 import { ProviderUnknown } from './errors.js';
 import { Gates } from './gates.js';
+import { Tokens } from './tokens.js';
+import { Vendors } from './vendors.js';
 
 /** What it takes to open a provider: its settings with the secret ones among them, and our folder's name there. */
 export interface OpenablePlace {
@@ -20,6 +25,8 @@ export interface OpenablePlace {
   /** Of a connection that is kept: what it is asked waits for its turn among all gateways. */
   readonly id?: string;
   readonly limits?: Readonly<Record<string, unknown>>;
+  /** Where the provider asks for consent. */
+  readonly tokens?: AccessTokens | undefined;
 }
 
 /** Opens bare providers, their markers unchecked: for the pool, and for tests before saving. */
@@ -29,7 +36,16 @@ export class ProviderOpener {
     @Inject(Config) private readonly config: Config,
     private readonly lease: GatewayLease,
     private readonly gates: Gates,
+    private readonly credentials: Credentials,
+    private readonly tokens: Tokens,
+    private readonly vendors: Vendors,
   ) {}
+
+  /** A connection as it is kept. Of a consent it is handed access tokens as it goes, never what they are fetched with. */
+  openKept(row: ConnectionRow): Promise<StorageProvider> {
+    if (descriptionOf(row).oauth) return this.open({ ...row, tokens: this.tokens.of(row.id) });
+    return this.open({ ...row, settings: { ...row.settings, ...this.credentials.open(row) } });
+  }
 
   open(place: OpenablePlace): Promise<StorageProvider> {
     return descriptionOf(place).open(this.whole(place));
@@ -40,14 +56,16 @@ export class ProviderOpener {
     return (await descriptionOf(place).settle?.(this.whole(place))) ?? place.settings;
   }
 
-  private whole({ id, provider, folder, settings, limits = {} }: OpenablePlace): OpenPlace {
+  private whole({ id, provider, folder, settings, limits = {}, tokens }: OpenablePlace): OpenPlace {
     const { allowHosts } = this.config;
     const gate = id === undefined ? openGate : this.gates.of({ id, provider, limits });
-    return { settings, folder, instance: this.lease.id, outbound: { allowHosts }, gate };
+    const origin = this.vendors.origin(provider);
+    const place = { settings, folder, instance: this.lease.id, outbound: { allowHosts }, gate, origin };
+    return tokens ? { ...place, tokens } : place;
   }
 }
 
-function descriptionOf({ provider }: OpenablePlace): ProviderDescription {
+function descriptionOf({ provider }: Pick<OpenablePlace, 'provider'>): ProviderDescription {
   const description = findProvider(provider);
   if (!description) throw new ProviderUnknown();
   return description;

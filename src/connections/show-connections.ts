@@ -6,6 +6,7 @@ import { statusOf } from './connection-status.js';
 import { connectionById, connectionsOpenTo, type ConnectionRow } from './connections.store.js';
 import { ConnectionUnknown } from './errors.js';
 import { Gates } from './gates.js';
+import { type GrantNote, grantNotes } from './grant-notes.js';
 import { healthOf, type HealthRow } from './health.store.js';
 import { readLimits } from './read-limits.js';
 import { SpaceLedger } from './space-ledger.js';
@@ -45,16 +46,17 @@ export class ShowConnections {
   private async shown(before: readonly ConnectionRow[], read: () => Promise<ConnectionRow[]>): Promise<Shown[]> {
     const ids = before.map(({ id }) => id);
     const known = await healthOf(this.database, ids);
-    await this.freshen(before.filter((row) => row.enabled && (known.get(row.id)?.spaceAgeMs ?? Infinity) > FRESH_MS));
+    await this.freshen(before.filter((row) => usable(row) && (known.get(row.id)?.spaceAgeMs ?? Infinity) > FRESH_MS));
     const [rows, health, hours] = await Promise.all([
       read(),
       healthOf(this.database, ids),
       countedDay(this.database, ids),
     ]);
+    const noteOf = await grantNotes(this.database, rows);
     return rows.flatMap((row) => {
       const found = health.get(row.id);
       const day = hours.get(row.id) ?? [];
-      return found ? [{ record: this.record(row, found, day), hours: day }] : [];
+      return found ? [{ record: this.record({ row, health: found, hours: day, note: noteOf(row) }), hours: day }] : [];
     });
   }
 
@@ -69,14 +71,16 @@ export class ShowConnections {
     await this.health.flush();
   }
 
-  private record(row: ConnectionRow, health: HealthRow, hours: readonly CountedHour[]): Connection {
-    const { enabled, alarm } = row;
+  private record({ row, health, hours, note }: Known): Connection {
+    const { enabled } = row;
+    const alarm = row.alarm ?? note.trouble;
+    const needsReconnect = row.needs_reconnect_at !== null;
     const paused = (this.gates.state(row.id)?.pausedMs ?? 0) > 0;
     return {
       id: row.id,
       provider: row.provider,
       label: row.label,
-      status: statusOf({ enabled, alarm, needsReconnect: false, paused, health, hours }),
+      status: statusOf({ enabled, alarm, needsReconnect, paused, health, hours }),
       house: row.account === null,
       domain: row.domain,
       enabled,
@@ -86,6 +90,8 @@ export class ShowConnections {
       lastSuccessAt: row.last_success_at?.toISOString() ?? null,
       lastError: alarm ?? row.last_error,
       lastErrorAt: row.last_error_at?.toISOString() ?? null,
+      accountName: note.accountName,
+      grantExpiresAt: note.grantExpiresAt?.toISOString() ?? null,
       createdAt: row.created_at.toISOString(),
     };
   }
@@ -104,6 +110,17 @@ export class ShowConnections {
       pausedSeconds: Math.ceil(pausedMs / 1000),
     };
   }
+}
+
+function usable(row: ConnectionRow): boolean {
+  return row.enabled && row.needs_reconnect_at === null;
+}
+
+interface Known {
+  readonly row: ConnectionRow;
+  readonly health: HealthRow;
+  readonly hours: readonly CountedHour[];
+  readonly note: GrantNote;
 }
 
 interface Shown {

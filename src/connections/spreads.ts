@@ -51,7 +51,7 @@ export class Spreads {
   /** The spread with the connections that may take a new chunk now, those that failed lately last of all left out. */
   async plan(account: string): Promise<{ spread: SpreadRow; candidates: Candidate[] }> {
     const { spread, connections } = await this.read(account);
-    const usable = chosen(connections, spread).filter((row) => row.alarm === null);
+    const usable = chosen(connections, spread).filter((row) => row.alarm === null && row.needs_reconnect_at === null);
     const rested = usable.filter((row) => this.health.shunned(row.id) === null);
     const candidates = (rested.length > 0 ? rested : usable).map((row) => ({
       id: row.id,

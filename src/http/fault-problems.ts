@@ -36,6 +36,7 @@ export const faultProblems: readonly Row[] = [
   row(access.NotSignedIn, 'unauthorized'),
   row(access.NotAllowed, 'forbidden'),
   row(access.ForeignOrigin, 'foreign-origin'),
+  row(access.SignInTooOld, 'sign-in-again'),
   row(access.BodyUnreadable, 'bad-request'),
   row(access.BodyTooLarge, 'too-large'),
   row(access.BodyTooSlow, 'request-timeout'),
@@ -87,6 +88,16 @@ export const faultProblems: readonly Row[] = [
   row(connections.ProviderUnknown, 'not-found'),
   row(connections.AdminsOnly, 'forbidden'),
   row(connections.AlreadyConnected, 'exists'),
+  row(connections.ApplicationMissing, 'not-configured'),
+  row(connections.ConsentStateRefused, 'oauth-state'),
+  row(connections.ConsentDenied, 'oauth-denied'),
+  row(connections.ConsentUnknown, 'validation', (fault) => ({
+    errors: [{ field: 'consent', message: fault.message }],
+  })),
+  row(connections.OtherAccount, 'conflict'),
+  row(connections.ConsentNeeded, 'validation', (fault) => ({
+    errors: [{ field: 'provider', message: fault.message }],
+  })),
   row(connections.PlaceReserved, 'validation', (fault) => ({ errors: [{ field: 'path', message: fault.message }] })),
   row(connections.ConnectionTestFailed, 'connection-test-failed', ({ result }) => ({
     step: result.failedStep,

@@ -2,6 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, Injectable, Logger } f
 import type { Request, Response } from 'express';
 import { type Problem, problems } from '#contracts';
 import { RouteTable } from '../access/index.js';
+import { problemPage } from './pages/problem-page.js';
 import { type Answerable, problemOf } from './problem-of.js';
 import { bodyIsUnread, refuseBody } from './refuse-body.js';
 
@@ -38,13 +39,15 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   #send(found: Answerable, request: Request, response: Response): void {
-    const answer = Buffer.from(JSON.stringify(asProblem(found, request)));
+    const shown = request.showsPages === true ? problemPage(problems[found.type].title, found.detail) : null;
+    const answer = Buffer.from(shown?.html ?? JSON.stringify(asProblem(found, request)));
     for (const name of response.getHeaderNames()) {
       // Only a refused range tells the length that there is.
       if (OF_A_BODY.has(name) && !(name === 'content-range' && found.status === 416)) response.removeHeader(name);
     }
     response.status(found.status);
-    response.setHeader('Content-Type', 'application/problem+json');
+    response.setHeader('Content-Type', shown ? 'text/html; charset=utf-8' : 'application/problem+json');
+    if (shown) response.setHeader('Content-Security-Policy', shown.policy);
     response.setHeader('Cache-Control', 'no-store');
     if (found.status === 401 && !response.hasHeader('WWW-Authenticate')) {
       response.setHeader('WWW-Authenticate', 'Bearer realm="tessera"');

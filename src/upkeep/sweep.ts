@@ -47,7 +47,8 @@ export class Sweep {
     let blobs = 0;
     for (const { connection } of await connectionsToSweep(this.database)) {
       const row = rows.get(connection);
-      if (row && row.enabled && row.alarm === null) blobs += await this.sweepConnection(row);
+      if (!row || !row.enabled || row.alarm !== null || row.needs_reconnect_at !== null) continue;
+      blobs += await this.sweepConnection(row);
     }
     await forgetEnded(this.database);
     return { drafts, blobs };

@@ -38,7 +38,9 @@ export class UpkeepOfConnections {
   async run(): Promise<void> {
     await this.health.flush();
     await forgetOldHours(this.database);
-    const rows = (await allConnections(this.database)).filter((row) => row.enabled && row.alarm === null);
+    const rows = (await allConnections(this.database)).filter(
+      (row) => row.enabled && row.alarm === null && row.needs_reconnect_at === null,
+    );
     const health = await healthOf(
       this.database,
       rows.map(({ id }) => id),

@@ -4,6 +4,7 @@ import { ContentsModule } from '../contents/index.js';
 import { FilesModule } from '../files/index.js';
 import { Sweep } from './sweep.js';
 import { UpkeepOfConnections } from './upkeep-of-connections.js';
+import { UpkeepOfConsents } from './upkeep-of-consents.js';
 import { UpkeepOfFiles } from './upkeep-of-files.js';
 import { UpkeepRounds } from './upkeep-rounds.js';
 
@@ -13,7 +14,7 @@ import { UpkeepRounds } from './upkeep-rounds.js';
  */
 @Module({
   imports: [ConnectionsModule, ContentsModule, FilesModule],
-  providers: [Sweep, UpkeepOfConnections, UpkeepOfFiles, UpkeepRounds],
+  providers: [Sweep, UpkeepOfConnections, UpkeepOfConsents, UpkeepOfFiles, UpkeepRounds],
   exports: [Sweep, UpkeepRounds],
 })
 export class UpkeepModule {}
