@@ -112,6 +112,33 @@ export const ChangesQuery = PageQuery.extend({
 });
 export type ChangesQuery = z.infer<typeof ChangesQuery>;
 
+const NamePart = z.string().min(1).max(255);
+const Bytes = z.coerce.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
+
+export const SearchQuery = PageQuery.extend({
+  name: NamePart.optional().describe('Any part of the name, in any case.'),
+  prefix: NamePart.optional().describe('What the name begins with, in any case.'),
+  type: z.enum(['file', 'folder']).optional(),
+  contentType: z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .describe('`image/jpeg`, or `image/*`. Files only, as all that follow.'),
+  minSize: Bytes.optional(),
+  maxSize: Bytes.optional(),
+  modifiedAfter: Moment.optional(),
+  modifiedBefore: Moment.optional(),
+  sort: z
+    .enum(['name', 'newest', 'largest'])
+    .optional()
+    .describe('By name where a name is asked for, else the newest first. The other two find files only.'),
+});
+export type SearchQuery = z.infer<typeof SearchQuery>;
+
+export const SearchPage = z.object({ items: z.array(NodeRecord), nextCursor });
+export type SearchPage = z.infer<typeof SearchPage>;
+
 /** Names that no file can have are refused where paths are read, not here. 255 bytes a name, thrice when encoded. */
 const Path = z.string().max(65_536);
 

@@ -13,10 +13,26 @@ import { Trash } from './trash.js';
 import { TrashController } from './trash.controller.js';
 import { Tree } from './tree.js';
 import { TrimVersions } from './trim-versions.js';
+import { Search } from './search.js';
+import { SearchController } from './search.controller.js';
 import { insertRoot } from './tree.store.js';
 import { TreeController } from './tree.controller.js';
 import { Versions } from './versions.js';
 import { VersionsController } from './versions.controller.js';
+
+const verbs = [
+  Tree,
+  MoveEntry,
+  CopyEntry,
+  Locks,
+  Properties,
+  Trash,
+  EraseTrash,
+  TrimVersions,
+  Versions,
+  Changes,
+  Search,
+];
 
 /**
  * The tree that an account sees: names, folders, files and their immutable versions, the trash.
@@ -25,9 +41,16 @@ import { VersionsController } from './versions.controller.js';
  */
 @Module({
   imports: [AccountsModule, KeysModule],
-  controllers: [TreeController, TrashController, VersionsController, ChangesController, CopyController],
-  providers: [Tree, MoveEntry, CopyEntry, Locks, Properties, Trash, EraseTrash, TrimVersions, Versions, Changes],
-  exports: [Tree, MoveEntry, CopyEntry, Locks, Properties, Trash, EraseTrash, TrimVersions, Versions, Changes],
+  controllers: [
+    TreeController,
+    TrashController,
+    VersionsController,
+    ChangesController,
+    CopyController,
+    SearchController,
+  ],
+  providers: verbs,
+  exports: verbs,
 })
 export class FilesModule implements OnModuleInit {
   constructor(private readonly hooks: AccountHooks) {}
