@@ -24,7 +24,7 @@ import {
  */
 const FIRST_LOOKED_AT: Readonly<Record<SearchOrder, number>> = { name: 10_000, newest: 3_000, largest: 3_000 };
 /** Where a name is compared before anything else is looked up, more of them can be. */
-const FIRST_WEIGHED = 50_000;
+const FIRST_WEIGHED = 20_000;
 /** A name that more have than these is left for the end, where time, size or type are asked for too. */
 const COMMON = 20_000;
 /** What lies in a deleted folder is found and left out; after so many looks the page is answered as it is. */
