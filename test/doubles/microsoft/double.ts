@@ -57,6 +57,8 @@ const inward = ['loses', 'spoils', 'keeps'];
 export class MicrosoftDouble {
   /** Everything that was asked, as `METHOD http://…`, in order. */
   readonly requests: string[] = [];
+  /** The `User-Agent` of each of them. */
+  readonly agents: string[] = [];
   readonly clientId: string;
   readonly clientSecret: string;
   readonly accounts: Accounts;
@@ -175,6 +177,7 @@ export class MicrosoftDouble {
     const url = new URL(request.url ?? '', origin);
     const line = `${method} ${url.href}`;
     this.requests.push(line);
+    this.agents.push(headers['user-agent'] ?? '');
     if (this.clock.now() < this.quietUntil) this.early += 1;
     const misdeed = this.troubles.befalls(line);
     if (misdeed?.kind === 'resets') return void request.socket.resetAndDestroy();

@@ -31,8 +31,8 @@ export class Drive {
   };
   /** What was deleted and not destroyed. */
   readonly bin: Item[] = [];
-  /** Older versions that count against the quota of a firm's drive. */
-  versionBytes = 0;
+  /** Files, the bin's too, and the older versions that count against the quota of a firm's drive. */
+  used = 0;
   private readonly items = new Map<string, Item>([[this.root.id, this.root]]);
   private appFolder: Item | null = null;
   private snapshot: Map<string, readonly Item[]> | null = null;
@@ -87,13 +87,15 @@ export class Drive {
     if (content.length > this.free)
       throw new Refusal(507, 'quotaLimitReached', undefined, 'Insufficient Space Available');
     if (taken && conflict === 'replace') {
-      if (this.user.kind === 'business') this.versionBytes += taken.content?.length ?? 0;
+      if (this.user.kind === 'personal') this.used -= taken.content?.length ?? 0;
+      this.used += content.length;
       taken.content?.remove();
       taken.content = content;
       taken.version += 1;
       return { item: taken, made: false };
     }
     const item = { ...this.newItem(parent, this.freeName(parent, name)), content };
+    this.used += content.length;
     return { item: this.add(item), made: true };
   }
 
@@ -101,19 +103,17 @@ export class Drive {
     if (item === this.root) throw new Refusal(403, 'accessDenied');
     this.forget(item);
     item.parent?.children?.delete(item.name.toLowerCase());
-    if (!forGood) this.bin.push(item);
-    else for (const file of filesOf(item)) file.content?.remove();
+    if (!forGood) return void this.bin.push(item);
+    for (const { content } of filesOf(item)) {
+      this.used -= content?.length ?? 0;
+      content?.remove();
+    }
   }
 
   rename(item: Item, name: string): void {
     item.parent?.children?.delete(item.name.toLowerCase());
     item.name = name;
     item.parent?.children?.set(name.toLowerCase(), item);
-  }
-
-  get used(): number {
-    const sizes = [this.root, ...this.bin].flatMap(filesOf).map(({ content }) => content?.length ?? 0);
-    return sizes.reduce((sum, size) => sum + size, 0) + this.versionBytes;
   }
 
   get free(): number {

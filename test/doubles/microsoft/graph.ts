@@ -32,6 +32,7 @@ const shape =
   /^\/v1\.0\/(?:me\/drive|drives\/([^/]+))(?:\/(root|special\/approot|items\/[^/:]+))?(?::\/([^:]*):?)?(?:\/(\w+))?$/;
 const forbiddenInNames = /["*:<>?/\\|]|^[\s~]|\s$|\.$/;
 const longestPath = 400;
+const downloadUrl = '@microsoft.graph.downloadUrl';
 
 /** graph.microsoft.com: what it knows about drives and the things in them. */
 export class Graph {
@@ -254,10 +255,10 @@ export class Graph {
           mimeType: 'application/octet-stream',
           ...(!bare && { hashes: { quickXorHash: item.content?.quickXorHash } }),
         },
-        '@microsoft.graph.downloadUrl': this.bytes.downloadUrl(item),
       }),
       ...(item === drive.approot && { specialFolder: { name: 'approot' } }),
     };
+    if (!item.children && (select?.includes(downloadUrl) ?? true)) whole[downloadUrl] = this.bytes.downloadUrl(item);
     if (!select) return whole;
     return Object.fromEntries(Object.entries(whole).filter(([name]) => select.includes(name)));
   }

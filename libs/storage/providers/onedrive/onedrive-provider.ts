@@ -23,7 +23,7 @@ import { itemFields, readDrive, readItem } from './items.js';
 import { Listing } from './listing.js';
 import { blobPath, byId, markerName, OurFolder, pathOf, type Place } from './our-folder.js';
 import { onedriveTraits } from './traits.js';
-import { checksumOf, type Target, Uploads } from './uploads.js';
+import { checksumOf, type Target, Uploads, type UploadSizes } from './uploads.js';
 import { Wire, type WirePlace } from './wire.js';
 
 const longestMarker = 64 * 1024;
@@ -32,6 +32,7 @@ const usualPiece = 256 * 1024;
 export interface OnedrivePlace extends WirePlace {
   /** The name of our own folder. */
   readonly folder: string;
+  readonly sizes?: UploadSizes;
 }
 
 /** Blobs in a folder of ours inside the folder that Microsoft keeps for the application. */
@@ -49,7 +50,7 @@ export class OnedriveProvider implements StorageProvider, ListsFolders {
     this.wire = new Wire(place);
     this.graph = new Graph(this.wire);
     this.folder = new OurFolder(this.graph, place.folder);
-    this.uploads = new Uploads(this.graph);
+    this.uploads = new Uploads(this.graph, place.sizes);
     this.listing = new Listing(this.graph, this.folder);
     this.deleting = new Deleting(this.graph);
   }

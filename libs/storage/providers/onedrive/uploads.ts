@@ -1,4 +1,4 @@
-import { BlobMismatch, ConnectionAway, Throttled } from '../../errors.js';
+import { BlobMismatch, ConnectionAway, ConnectionFull, Throttled } from '../../errors.js';
 import type { BlobBody, PutProof } from '../../provider.js';
 import { BodyReader } from './body-reader.js';
 import type { Graph } from './graph.js';
@@ -8,12 +8,23 @@ import { byId } from './our-folder.js';
 import type { Told } from './told.js';
 import type { WireRequest } from './wire.js';
 
-/** What one plain PUT carries: Microsoft's limit until 2023, and what every kind of drive is known to take. */
-const mostInOnePut = 4 * 1024 * 1024;
-/** 32 times the 320 KiB that every fragment but the last has to be a multiple of; Microsoft advises 5 to 10 MiB. */
-const fragmentLength = 32 * 320 * 1024;
+export interface UploadSizes {
+  /** What one plain PUT carries. */
+  readonly onePut: number;
+  /** A multiple of the 320 KiB that every fragment but the last has to be made of. */
+  readonly fragment: number;
+}
+
+/**
+ * 4 MiB: Microsoft's limit for a plain PUT until 2023, and what every kind of drive is known to take. Fragments: they
+ * advise 5 to 10 MiB.
+ */
+const usualSizes: UploadSizes = { onePut: 4 * 1024 * 1024, fragment: 32 * 320 * 1024 };
 /** So many unclear answers in a row, without a byte more, are no accident. */
 const mostUnclear = 3;
+
+/** No token is shown to a session's host: what it refuses is an address that has expired. */
+const sessionGone = [401, 403, 404, 410];
 
 /** Done; the name was taken; or the folder, or the upload's session, is not there (any more). */
 type Ended = DriveItem | 'taken' | 'gone';
@@ -28,18 +39,23 @@ export interface Target {
 
 /** Puts bytes to a path, whole or not at all, and finds out whether they are there. */
 export class Uploads {
-  constructor(private readonly graph: Graph) {}
+  constructor(
+    private readonly graph: Graph,
+    private readonly sizes: UploadSizes = usualSizes,
+  ) {}
 
   /** Null when the folder is not there. Throws BlobMismatch where other bytes lie. */
   async put({ path, body, conflict }: Target, signal?: AbortSignal): Promise<PutProof | null> {
     const reader = new BodyReader(body);
     try {
-      const upload =
-        body.length > mostInOnePut ? new FragmentedUpload(this.graph, path, reader, body.length, conflict) : null;
-      const ended = upload ? await upload.run(signal) : await this.whole({ path, body, conflict }, reader, signal);
+      const target = { path, body, conflict };
+      const ended =
+        body.length > this.sizes.onePut
+          ? await new FragmentedUpload(this.graph, target, reader, this.sizes.fragment).run(signal)
+          : await this.whole(target, reader, signal);
       if (ended === 'gone') return null;
       if (ended === 'taken') return await this.again(path, body, reader, signal);
-      return await this.prove(ended, body, reader, signal);
+      return await this.prove(ended, target, reader, signal);
     } finally {
       await reader.close();
     }
@@ -68,14 +84,15 @@ export class Uploads {
     return there.quickXorHash === null ? { kind: 'looked', checksum: null } : proofOf(own);
   }
 
-  /** Microsoft's own hash is the proof; where it says none, a look by id. What arrived otherwise is taken away again. */
-  private async prove(made: DriveItem, body: BlobBody, reader: BodyReader, signal?: AbortSignal): Promise<PutProof> {
+  /** Microsoft's own hash is the proof; where it says none, a look by id. What is new and other than sent is taken away. */
+  private async prove(made: DriveItem, target: Target, reader: BodyReader, signal?: AbortSignal): Promise<PutProof> {
+    const { body, conflict } = target;
     const own = await reader.digest();
     const found = made.quickXorHash === null ? await this.look(made.id, signal) : made;
     if (found.size === body.length && (found.quickXorHash ?? own) === own) {
       return found.quickXorHash === null ? { kind: 'looked', checksum: null } : proofOf(own);
     }
-    await this.graph.delete(byId(found.id), { accept: [404], signal });
+    if (conflict === 'fail') await this.graph.delete(byId(found.id), { accept: [404], signal });
     throw new NotKept();
   }
 
@@ -99,16 +116,22 @@ export class Uploads {
  * whole under its name, or there is nothing of it; the repeated put finds out.
  */
 class FragmentedUpload {
+  private readonly path: string;
+  private readonly total: number;
+  private readonly conflict: Target['conflict'];
   private url: URL | null = null;
   private at = 0;
 
   constructor(
     private readonly graph: Graph,
-    private readonly path: string,
+    { path, body, conflict }: Target,
     private readonly reader: BodyReader,
-    private readonly total: number,
-    private readonly conflict: Target['conflict'],
-  ) {}
+    private readonly fragmentLength: number,
+  ) {
+    this.path = path;
+    this.total = body.length;
+    this.conflict = conflict;
+  }
 
   async run(signal?: AbortSignal): Promise<Ended> {
     if (!(await this.begin(signal))) return 'gone';
@@ -154,7 +177,7 @@ class FragmentedUpload {
 
   /** Null when no answer came. */
   private async fragment(signal?: AbortSignal): Promise<Told | null> {
-    const to = Math.min(this.at + fragmentLength, this.total);
+    const to = Math.min(this.at + this.fragmentLength, this.total);
     const headers = { 'Content-Range': `bytes ${this.at}-${to - 1}/${this.total}` };
     try {
       return await this.ask(
@@ -169,16 +192,17 @@ class FragmentedUpload {
 
   /** Waiting is the gate's business. Without one, whoever called has to wait. */
   private requireUnclear(told: Told | null): void {
-    if (!told || [202, 404, 416].includes(told.status)) return;
+    if (!told || [202, 416].includes(told.status)) return;
     const fault = faultOf(told);
-    if (fault instanceof ConnectionAway || (fault instanceof Throttled && this.graph.wire.paced)) return;
-    throw fault;
+    if (fault instanceof ConnectionFull) throw fault;
+    if (sessionGone.includes(told.status) || fault instanceof ConnectionAway) return;
+    if (!(fault instanceof Throttled && this.graph.wire.paced)) throw fault;
   }
 
   /** Sets where to go on. What it returns is the end. */
   private async whereAreWe(signal?: AbortSignal): Promise<Ended | null> {
     const told = await this.ask({ kind: 'look', method: 'GET' }, signal);
-    if (told.status === 404) return this.afterTheSession(signal);
+    if (sessionGone.includes(told.status)) return this.afterTheSession(signal);
     if (told.status !== 200) throw faultOf(told);
     const next = readNext(told.json);
     if (next === null || next >= this.total) return this.afterTheSession(signal);
