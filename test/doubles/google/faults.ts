@@ -5,7 +5,7 @@ export type Misdeed =
   | {
       readonly kind: 'answers';
       readonly status: number;
-      readonly body?: string | object;
+      readonly body?: string | Buffer | object;
       readonly headers?: Readonly<Record<string, string>>;
     }
   | { readonly kind: 'resets' }

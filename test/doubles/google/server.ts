@@ -86,7 +86,8 @@ async function serve(
 }
 
 function scripted({ status, body, headers = {} }: Extract<Misdeed, { kind: 'answers' }>): Reply {
-  const reply = typeof body === 'object' ? json(status, body) : { ...nothing(status), body: Buffer.from(body ?? '') };
+  const plain = typeof body === 'string' || Buffer.isBuffer(body) || body === undefined;
+  const reply = plain ? { ...nothing(status), body: Buffer.from(body ?? '') } : json(status, body);
   return { ...reply, headers: { ...reply.headers, ...headers } };
 }
 

@@ -50,7 +50,7 @@ export const usualWays: GoogleWays = {
   allowance: null,
   listLagMs: 0,
   searchesIncompletely: false,
-  pageLength: 1000,
+  pageLength: Infinity,
   mostChildren: 500_000,
   takesSpentIds: true,
   noticesTakenIdsLate: false,

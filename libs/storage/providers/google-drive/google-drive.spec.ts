@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   driveError,
@@ -23,6 +24,7 @@ import {
   Throttled,
 } from '../../errors.js';
 import { newFolderName } from '../../folder-name.js';
+import { probe } from '../../probe.js';
 import type { AccessTokens } from '../../oauth/rules.js';
 import type { BlobName } from '../../provider.js';
 import type { GatedRequest, RequestGate, RequestOutcome } from '../../request-gate.js';
@@ -758,6 +760,57 @@ describe('limits', () => {
     await expect(drive.put(name, bodyOf(small))).rejects.toMatchObject({ retryAfterMs: null });
     await clock.sleep(3_600_000);
     await expect(drive.put(name, bodyOf(small))).rejects.toMatchObject({ retryAfterMs: 3_600_000 });
+  });
+});
+
+describe('an answer that is too much', () => {
+  it.each<[string, Misdeed]>([
+    ['a long one', { kind: 'answers', status: 200, body: Buffer.alloc(5 * 1024 * 1024, ' ') }],
+    [
+      'a short one that unpacks to a long one',
+      {
+        kind: 'answers',
+        status: 200,
+        body: gzipSync(Buffer.alloc(50 * 1024 * 1024)),
+        headers: { 'content-encoding': 'gzip' },
+      },
+    ],
+    [
+      'one that is not what it says',
+      { kind: 'answers', status: 200, body: 'plain', headers: { 'content-encoding': 'gzip' } },
+    ],
+  ])('is not taken in: %s', async (_, does) => {
+    const { drive } = await ready();
+    google.follow([{ method: 'GET', about: 'fields', does }]);
+    await expect(drive.space()).rejects.toBeInstanceOf(ConnectionAway);
+    await expect(drive.list()).rejects.toBeInstanceOf(ConnectionAway);
+  });
+
+  it('is not taken in: a compressed file that is none', async () => {
+    const { drive } = await ready();
+    const name = await drive.nameBlob();
+    await drive.put(name, bodyOf(small));
+    for (const encoding of ['gzip', 'br']) {
+      const does: Misdeed = { kind: 'answers', status: 200, body: 'plain', headers: { 'content-encoding': encoding } };
+      google.follow([{ about: 'alt=media', does }]);
+      await expect(readAll(drive, name, { offset: 0, length: 10 })).rejects.toBeInstanceOf(ConnectionAway);
+    }
+  });
+});
+
+describe('a trial before connecting', () => {
+  it('finds that all is well, and leaves no folder of ours but in the trash', async () => {
+    const { drive } = await open();
+    expect(await probe(drive)).toMatchObject({ ok: true });
+    expect(await drive.readMarker()).toBeNull();
+    await drive.writeMarker(Buffer.from('kept'));
+    expect((await drive.readMarker())?.toString()).toBe('kept');
+  });
+
+  it('says what is wrong when there is no room', async () => {
+    google.ways.storageBytes = 10_000;
+    const { drive } = await open();
+    expect(await probe(drive)).toMatchObject({ ok: false, failedStep: 'write' });
   });
 });
 
