@@ -14,6 +14,7 @@ import { FilesModule } from './files/index.js';
 import { GatewaysModule } from './gateways/index.js';
 import { JobsModule } from './jobs/index.js';
 import { KeysModule } from './keys/index.js';
+import { PurgeModule } from './purge/index.js';
 import { TransfersModule } from './transfers/index.js';
 import { UpkeepModule } from './upkeep/index.js';
 
@@ -39,6 +40,7 @@ export class AppModule {
         FilesModule,
         TransfersModule,
         UpkeepModule,
+        PurgeModule,
         DoorsModule,
         HttpModule,
       ],

@@ -206,3 +206,25 @@ export const WebLoginBegun = z.object({
 export type WebLoginBegun = z.infer<typeof WebLoginBegun>;
 export const WebLoginWaiting = z.object({ waiting: z.literal(true) });
 export type WebLoginWaiting = z.infer<typeof WebLoginWaiting>;
+
+const FilesAndBytes = z.object({ files: z.int().nonnegative(), bytes: ByteCount });
+
+/** What would become of what lies on a connection, were it removed now. */
+export const Leaving = z.object({
+  empty: z.boolean().describe('Nothing that anybody needs lies there.'),
+  unreadable: FilesAndBytes.describe('Files, in the trash too, of which at least one version lies nowhere else.'),
+  degraded: FilesAndBytes.describe('Files that would still be read, with fewer losses to spare.'),
+  blobs: z.int().nonnegative(),
+  blobBytes: ByteCount,
+  accounts: z.int().nonnegative().describe('How many accounts are touched.'),
+  chosen: z.boolean().describe('A default storage names this connection; it would have to be changed.'),
+  examples: z
+    .array(z.object({ path: z.string(), inTrash: z.boolean(), unreadable: z.boolean() }))
+    .describe('Some of the caller’s own files; none for a connection of the house.'),
+});
+export type Leaving = z.infer<typeof Leaving>;
+
+export const LeavingQuery = z.object({
+  force: z.stringbool().default(false).describe('Remove it although files would become unreadable.'),
+});
+export type LeavingQuery = z.infer<typeof LeavingQuery>;

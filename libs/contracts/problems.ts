@@ -59,6 +59,11 @@ export const problems = {
   'is-folder': kind(409, 'Is a folder', 'The call wants a file, and a folder lies there.'),
   'not-a-folder': kind(409, 'Not a folder', 'A file lies where the path wants a folder.'),
   conflict: kind(409, 'Conflict', 'The call does not fit the state that things are in.'),
+  'connection-in-use': kind(
+    409,
+    'Connection in use',
+    'Files lie on the connection; `leaving` says how many, `advice` what can be done.',
+  ),
   'last-admin': kind(409, 'Last admin', 'Somebody must be left who looks after the accounts.'),
   'cursor-expired': kind(
     410,

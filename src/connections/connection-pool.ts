@@ -23,6 +23,8 @@ export class ConnectionPool implements OnApplicationShutdown {
   private readonly opened = new Map<string, Promise<StorageProvider>>();
   /** The same without what is wrapped around them. */
   private readonly bare = new Map<string, StorageProvider>();
+  /** Of what is open: by the row that it was opened with. */
+  readonly generations = new Map<string, number>();
 
   constructor(
     private readonly database: Database,
@@ -65,11 +67,21 @@ export class ConnectionPool implements OnApplicationShutdown {
     await provider.sweepTemporary(owners.filter((owner) => !alive.has(owner)));
   }
 
+  /** An open provider that is the caller's from now on, to use and to close; the next use of the pool opens another. */
+  async take(id: string): Promise<StorageProvider> {
+    const provider = await this.provider(id);
+    this.opened.delete(id);
+    this.bare.delete(id);
+    this.generations.delete(id);
+    return provider;
+  }
+
   /** The next use opens it anew, its marker checked again. */
   async close(id: string): Promise<void> {
     const known = this.opened.get(id);
     this.opened.delete(id);
     this.bare.delete(id);
+    this.generations.delete(id);
     await known?.then((provider) => provider.close()).catch(() => {});
   }
 
@@ -89,6 +101,7 @@ export class ConnectionPool implements OnApplicationShutdown {
       throw error;
     }
     this.bare.set(id, provider);
+    this.generations.set(id, row.generation);
     return metered(retrying(provider, { writing: briskRetryBudget }), this.health.meter(id, row.provider));
   }
 }

@@ -22,7 +22,9 @@ import { FoldersController } from './folders.controller.js';
 import { Gates } from './gates.js';
 import { LightLook } from './light-look.js';
 import { ListFolders } from './list-folders.js';
+import { LetGo } from './let-go.js';
 import { Markers } from './marker.js';
+import { PoolWatch } from './pool-watch.js';
 import { ProviderOpener } from './provider-opener.js';
 import { RefreshTokens } from './refresh-tokens.js';
 import { RevokeConsent } from './revoke-consent.js';
@@ -64,7 +66,9 @@ import { WebLogin } from './web-login.js';
     LightLook,
     KeepConsent,
     ListFolders,
+    LetGo,
     Markers,
+    PoolWatch,
     ProviderOpener,
     Reconnect,
     RefreshTokens,
@@ -79,6 +83,16 @@ import { WebLogin } from './web-login.js';
     Vendors,
     WebLogin,
   ],
-  exports: [ConnectionHealth, ConnectionPool, LightLook, Markers, RevokeConsent, SpaceLedger, Spreads, Tokens],
+  exports: [
+    ConnectionHealth,
+    ConnectionPool,
+    LetGo,
+    LightLook,
+    Markers,
+    RevokeConsent,
+    SpaceLedger,
+    Spreads,
+    Tokens,
+  ],
 })
 export class ConnectionsModule {}

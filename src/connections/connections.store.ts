@@ -32,13 +32,15 @@ export interface ConnectionRow {
   marked_sequence: number;
   /** The root epoch that the marker is sealed under. */
   marked_epoch: number | null;
+  /** Counts up with what every gateway that has it open must notice. */
+  generation: number;
   created_at: Date;
 }
 
 const COLUMNS = `id, account, provider, label, identity, domain, folder, settings, credentials, credential_key,
   credential_epoch, enabled, priority, limits, alarm, needs_reconnect_at, last_success_at,
   last_error, last_error_at, space_total, space_used, space_free, marked_at,
-  marked_sequence, marked_epoch, created_at`;
+  marked_sequence, marked_epoch, generation, created_at`;
 
 export interface NewConnection {
   readonly id: string;

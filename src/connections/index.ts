@@ -4,6 +4,7 @@ export { healthOf, type HealthRow } from './health.store.js';
 export { LightLook } from './light-look.js';
 export { forgetOldHours } from './traffic.store.js';
 export { ConnectionPool } from './connection-pool.js';
+export { LetGo } from './let-go.js';
 export { Markers } from './marker.js';
 export { type Revocation, RevokeConsent } from './revoke-consent.js';
 export { SpaceLedger, type SpaceReservation } from './space-ledger.js';

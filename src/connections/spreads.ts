@@ -51,6 +51,9 @@ export class Spreads {
   /** The spread with the connections that may take a new chunk now, those that failed lately last of all left out. */
   async plan(account: string): Promise<{ spread: SpreadRow; candidates: Candidate[] }> {
     const { spread, connections } = await this.read(account);
+    if (spread.connections !== null && !connections.some(({ id }) => spread.connections?.includes(id))) {
+      throw new SpreadUnmet('The connections that the default storage names are gone. Choose others.');
+    }
     const usable = chosen(connections, spread).filter((row) => row.alarm === null && row.needs_reconnect_at === null);
     const rested = usable.filter((row) => this.health.shunned(row.id) === null);
     const candidates = (rested.length > 0 ? rested : usable).map((row) => ({

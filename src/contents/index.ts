@@ -14,8 +14,10 @@ export {
   forgetEnded,
   lapsedDrafts,
   markGone,
-  noteLook,
+  noteLooks,
   tombstones,
   type CondemnedBlob,
 } from './sweep.store.js';
 export { settleSlabsOf } from './settle-slabs.js';
+export { type Leaving, leavingFiles, leavingOf } from './leaving.store.js';
+export { settleRemoved } from './settle-removed.js';

@@ -75,10 +75,11 @@ export function placementRows(
   content: string,
 ): Promise<{ index: number; length: number; shard: number; connection: string; state: string }[]> {
   return sql.query(
-    `select c.index, c.length, s.shard, b.connection, b.state
+    `select c.index, c.length, s.shard, b.connection, case when k.id is null then 'gone' else b.state end as state
      from chunks c
      join shards s on s.account = c.account and s.content = c.content and s.chunk = c.index
      join blobs b on b.account = s.account and b.id = s.blob
+     left join connections k on k.id = b.connection and k.removed_at is null
      where c.account = $1 and c.content = $2 order by c.index, s.shard`,
     [account, content],
   );

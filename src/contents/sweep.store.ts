@@ -49,16 +49,26 @@ export function tombstones(sql: Sql, connection: string, sessionMs: number, most
   );
 }
 
-export async function noteLook(sql: Sql, blob: CondemnedBlob, absent: boolean): Promise<void> {
+export async function noteLooks(sql: Sql, looks: readonly { blob: CondemnedBlob; absent: boolean }[]): Promise<void> {
   await sql.execute(
-    `update blobs set looked_at = now(), absent_looks = case when $3 then absent_looks + 1 else 0 end
-     where account = $1 and id = $2`,
-    [blob.account, blob.id, absent],
+    `update blobs set looked_at = now(), absent_looks = case when l.absent then absent_looks + 1 else 0 end
+     from unnest($1::uuid[], $2::uuid[], $3::boolean[]) as l(account, id, absent)
+     where blobs.account = l.account and blobs.id = l.id and blobs.state = 'gone'`,
+    [looks.map(({ blob }) => blob.account), looks.map(({ blob }) => blob.id), looks.map(({ absent }) => absent)],
   );
 }
 
-/** Forgets tombstones that two looks did not show, and ended contents that nothing hangs on any more. */
+/**
+ * Forgets tombstones that two looks did not show, and ended contents that nothing hangs on any more. Where a connection was
+ * removed nobody looks: what a content missed there is forgotten with the content.
+ */
 export async function forgetEnded(sql: Sql): Promise<number> {
+  await sql.execute(
+    `update blobs b set absent_looks = 2 from contents c, shards s, connections k
+     where c.state in ('abandoned', 'erased') and s.account = c.account and s.content = c.id
+       and b.account = s.account and b.id = s.blob and b.state = 'gone' and b.absent_looks < 2
+       and k.id = b.connection and k.removed_at is not null`,
+  );
   await sql.execute(
     `delete from shards s using blobs b
      where b.account = s.account and b.id = s.blob and b.state = 'gone' and b.absent_looks >= 2`,

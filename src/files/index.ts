@@ -23,3 +23,4 @@ export {
   type Preconditions,
 } from './preconditions.js';
 export * from './errors.js';
+export { placesOf } from './paths.js';

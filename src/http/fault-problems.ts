@@ -12,6 +12,7 @@ import { EphemeralAway } from '../ephemeral/index.js';
 import * as files from '../files/index.js';
 import * as jobs from '../jobs/index.js';
 import { KeyDestroyed, RootEpochMissing } from '../keys/index.js';
+import * as purge from '../purge/index.js';
 import * as transfers from '../transfers/index.js';
 import { NotReady } from './not-ready.js';
 
@@ -145,6 +146,8 @@ export const faultProblems: readonly Row[] = [
   row(doors.BodyUnexpected, 'body-unexpected'),
   row(doors.MethodUnfit, 'method-not-allowed'),
   row(doors.DavRefused, 'forbidden'),
+
+  row(purge.ConnectionInUse, 'connection-in-use', ({ leaving, advice }) => ({ leaving, advice })),
 
   row(StagingFull, 'unavailable'),
   row(transfers.BodyCutShort, 'length-mismatch'),

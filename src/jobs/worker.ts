@@ -93,10 +93,10 @@ export class Worker implements OnApplicationBootstrap, OnModuleDestroy {
   }
 }
 
-/** It says a great deal; what went wrong is worth a line, and a job's own failure has one already. */
+/** It says a great deal; what went wrong is worth a line, and a job that is delivered once more has not. */
 function quiet(log: Logger): QueueLogger {
   return new QueueLogger(() => (level, message) => {
-    if (level === 'error') log.warn(message);
+    if (level === 'error' && !message.startsWith('Failed task')) log.warn(message);
     else log.debug(message);
   });
 }

@@ -1,12 +1,15 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { openManifestHeader, SealBroken } from '#crypto';
 import { BlobMissing, BlobTruncated } from '#storage';
-import { ConnectionHealth, ConnectionPool } from '../connections/index.js';
+import { ConnectionHealth, ConnectionPool, ConnectionUnknown } from '../connections/index.js';
 import { ContentDamaged, publishedContent } from '../contents/index.js';
 import { Database } from '../database/index.js';
 import { NotFound, Tree, verifiedSha256, type FoundFile, type Names } from '../files/index.js';
 import { AccountKeyring } from '../keys/index.js';
 import { ContentReader } from './content-reader.js';
+
+/** On a removed connection everything is as missing as what was deleted there. */
+const DAMAGES = [BlobMissing, BlobTruncated, SealBroken, ConnectionUnknown];
 
 export interface OpenFile extends FoundFile {
   readonly sha256: Buffer;
@@ -60,8 +63,6 @@ export class ReadFile {
     this.log.warn(`Connection ${connection} did not give back what it was given: ${(error as Error).name}`);
     this.health.failed(connection, error);
     // The one who asked learns that the content is damaged; which of the ways it was, stays here.
-    if (error instanceof BlobMissing || error instanceof BlobTruncated || error instanceof SealBroken) {
-      throw new ContentDamaged();
-    }
+    if (DAMAGES.some((kind) => error instanceof kind)) throw new ContentDamaged();
   }
 }

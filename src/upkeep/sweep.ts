@@ -8,7 +8,7 @@ import {
   forgetEnded,
   lapsedDrafts,
   markGone,
-  noteLook,
+  noteLooks,
   settleSlabsOf,
   tombstones,
   type CondemnedBlob,
@@ -18,6 +18,10 @@ import { deadGateways, forgetGateway } from '../gateways/index.js';
 
 const DRAFTS_AT_ONCE = 500;
 const BLOBS_AT_ONCE = 200;
+/** Most of a deletion is waiting for the answer; a provider's own limits stand behind it. */
+const LANES = 8;
+/** What one connection may take of a round; the next one goes on. */
+const TURN_MS = 10_000;
 /** Even where no upload session outlives its gateway, a process that was paused may still finish a write. */
 const LEAST_TOMBSTONE_MS = 60_000;
 
@@ -60,20 +64,21 @@ export class Sweep {
     return lapsed.length;
   }
 
-  /** What a dead gateway had set aside is free again. Its drafts are given up first. */
+  /** What a dead gateway had set aside is free again. Its drafts are given up first. One that cannot be settled keeps nobody else. */
   private async settleDead(): Promise<void> {
     for (const { id } of await deadGateways(this.database)) {
-      await settleSlabsOf(this.database, id);
-      await this.database.tx((sql) => forgetGateway(sql, id));
+      try {
+        await settleSlabsOf(this.database, id);
+        await this.database.tx((sql) => forgetGateway(sql, id));
+      } catch (error) {
+        this.log.warn(`What gateway ${id} had set aside is settled later: ${(error as Error).message}`);
+      }
     }
   }
 
   private async sweepConnection(row: ConnectionRow): Promise<number> {
     try {
-      const provider = await this.pool.provider(row.id);
-      const deleted = await this.deleteCondemned(row, provider);
-      await this.lookForTombstones(row, provider);
-      return deleted;
+      return await this.connection(row, AbortSignal.timeout(TURN_MS));
     } catch (error) {
       // Away or refusing: the rows stay condemned, the next run tries again.
       this.log.warn(`Connection ${row.id} could not be swept: ${(error as Error).message}`);
@@ -81,30 +86,49 @@ export class Sweep {
     }
   }
 
+  /** Sweeps one connection until there is nothing left to do, or the time that it is given is over. Throws what the provider throws. */
+  async connection(row: ConnectionRow, time: AbortSignal): Promise<number> {
+    const provider = await this.pool.provider(row.id);
+    const deleted = await this.deleteCondemned(row, provider, time);
+    await this.lookForTombstones(row, provider, time);
+    return deleted;
+  }
+
   /** A blob that cannot be deleted does not keep others from it; the next round tries it again. */
-  private async deleteCondemned(row: ConnectionRow, provider: StorageProvider): Promise<number> {
+  private async deleteCondemned(row: ConnectionRow, provider: StorageProvider, time: AbortSignal): Promise<number> {
     let total = 0;
-    for (;;) {
+    while (!time.aborted) {
       const blobs = await condemnedBlobs(this.database, row.id, BLOBS_AT_ONCE);
       const deleted: CondemnedBlob[] = [];
       let failure: unknown;
-      for (const blob of blobs) {
+      await inLanes(blobs, time, async (blob) => {
         await provider.delete(blob.name as BlobName).then(
           () => deleted.push(blob),
           (error: unknown) => (failure = error),
         );
-      }
+      });
       await markGone(this.database, deleted);
       total += deleted.length;
       if (failure) throw failure;
-      if (blobs.length < BLOBS_AT_ONCE) return total;
+      if (blobs.length < BLOBS_AT_ONCE) break;
     }
+    return total;
   }
 
-  private async lookForTombstones(row: ConnectionRow, provider: StorageProvider): Promise<void> {
+  private async lookForTombstones(row: ConnectionRow, provider: StorageProvider, time: AbortSignal): Promise<void> {
     const session = findProvider(row.provider)?.traits.longestUploadSessionMs ?? 0;
-    const due = await tombstones(this.database, row.id, Math.max(session, LEAST_TOMBSTONE_MS), BLOBS_AT_ONCE);
-    for (const blob of due) await noteLook(this.database, blob, await this.absent(provider, blob));
+    while (!time.aborted) {
+      const due = await tombstones(this.database, row.id, Math.max(session, LEAST_TOMBSTONE_MS), BLOBS_AT_ONCE);
+      const looks: { blob: CondemnedBlob; absent: boolean }[] = [];
+      try {
+        await inLanes(due, time, async (blob) => {
+          looks.push({ blob, absent: await this.absent(provider, blob) });
+        });
+      } finally {
+        await noteLooks(this.database, looks);
+      }
+      if (due.length < BLOBS_AT_ONCE) return;
+    }
   }
 
   private async absent(provider: StorageProvider, blob: CondemnedBlob): Promise<boolean> {
@@ -112,4 +136,21 @@ export class Sweep {
     await provider.delete(blob.name as BlobName);
     return false;
   }
+}
+
+/** The first failure ends all lanes, when what is under way has ended. */
+async function inLanes<T>(items: readonly T[], time: AbortSignal, work: (item: T) => Promise<void>): Promise<void> {
+  const waiting = items.values();
+  let failed = false;
+  const lane = async (): Promise<void> => {
+    for (const item of waiting) {
+      if (failed || time.aborted) return;
+      await work(item).catch((error: unknown) => {
+        failed = true;
+        throw error;
+      });
+    }
+  };
+  const ended = await Promise.allSettled(Array.from({ length: LANES }, lane));
+  for (const one of ended) if (one.status === 'rejected') throw one.reason;
 }

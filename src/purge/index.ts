@@ -1,0 +1,2 @@
+export { PurgeModule } from './purge.module.js';
+export * from './errors.js';

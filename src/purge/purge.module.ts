@@ -1,0 +1,22 @@
+import { Module } from '@nestjs/common';
+import { AuditModule } from '../audit/index.js';
+import { ConnectionsModule } from '../connections/index.js';
+import { JobsModule } from '../jobs/index.js';
+import { UpkeepModule } from '../upkeep/index.js';
+import { Disconnect } from './disconnect.js';
+import { LeavingController } from './leaving.controller.js';
+import { LookAtLeaving } from './look-at-leaving.js';
+import { SettleRemovedJob } from './settle-removed-job.js';
+import { TidyPlace } from './tidy-place.js';
+
+/**
+ * Endings: a connection that is let go, an account that is deleted. Knows in which order things are destroyed, so that
+ * nothing is promised before it is true and nothing is forgotten that is still needed to clear away the rest. Keeps no
+ * bytes and no keys; blobs are deleted by upkeep.
+ */
+@Module({
+  imports: [AuditModule, ConnectionsModule, JobsModule, UpkeepModule],
+  controllers: [LeavingController],
+  providers: [Disconnect, LookAtLeaving, SettleRemovedJob, TidyPlace],
+})
+export class PurgeModule {}
