@@ -83,16 +83,6 @@ import { WebLogin } from './web-login.js';
     Vendors,
     WebLogin,
   ],
-  exports: [
-    ConnectionHealth,
-    ConnectionPool,
-    LetGo,
-    LightLook,
-    Markers,
-    RevokeConsent,
-    SpaceLedger,
-    Spreads,
-    Tokens,
-  ],
+  exports: [ConnectionHealth, ConnectionPool, LetGo, LightLook, Markers, RevokeConsent, SpaceLedger, Spreads, Tokens],
 })
 export class ConnectionsModule {}

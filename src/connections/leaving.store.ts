@@ -19,7 +19,9 @@ export async function forgetConnection(sql: Sql, id: string): Promise<void> {
      where id = $1`,
     [id],
   );
-  await sql.execute('delete from space_slabs where connection = $1', [id]);
+  for (const table of ['space_slabs', 'oauth_grants']) {
+    await sql.execute(`delete from ${table} where connection = $1`, [id]);
+  }
 }
 
 /** Whether anybody's new chunks are to go to this connection by name. */

@@ -5,6 +5,7 @@ import { connectionById, lockConnection, type ConnectionRow } from './connection
 import { forgetConnection, isChosenBy } from './leaving.store.js';
 import { AdminsOnly, ConnectionUnknown } from './errors.js';
 import { Spreads } from './spreads.js';
+import { Tokens } from './tokens.js';
 
 interface LeavingOwner {
   readonly account: string;
@@ -18,6 +19,7 @@ export class LetGo {
     private readonly database: Database,
     private readonly pool: ConnectionPool,
     private readonly spreads: Spreads,
+    private readonly tokens: Tokens,
   ) {}
 
   /** Throws ConnectionUnknown, also for somebody else's; AdminsOnly for the house's. */
@@ -41,6 +43,7 @@ export class LetGo {
   /** After the commit: this gateway at once; others notice within a second or two. */
   async close(id: string): Promise<void> {
     this.spreads.forget();
+    this.tokens.forget(id);
     await this.pool.close(id);
   }
 }

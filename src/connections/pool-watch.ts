@@ -2,6 +2,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShut
 import { Database } from '../database/index.js';
 import { ConnectionPool } from './connection-pool.js';
 import { generationsOf } from './leaving.store.js';
+import { Tokens } from './tokens.js';
 
 /** How long another gateway may go on with a connection that was let go. */
 const LOOK_MS = 1000;
@@ -16,6 +17,7 @@ export class PoolWatch implements OnApplicationBootstrap, OnApplicationShutdown 
   constructor(
     private readonly database: Database,
     private readonly pool: ConnectionPool,
+    private readonly tokens: Tokens,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -34,6 +36,7 @@ export class PoolWatch implements OnApplicationBootstrap, OnApplicationShutdown 
     try {
       const now = await generationsOf(this.database, [...open.keys()]);
       const stale = [...open].filter(([id, generation]) => now.get(id) !== generation);
+      for (const [id] of stale) this.tokens.forget(id);
       await Promise.all(stale.map(([id]) => this.pool.close(id)));
     } catch (error) {
       this.log.warn(`Which connections were let go is looked at again soon: ${(error as Error).message}`);
