@@ -1,0 +1,130 @@
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Connection } from '#contracts';
+import type { AccessTokens } from '#storage';
+import { Tokens } from '../src/connections/index.js';
+import { Database } from '../src/database/index.js';
+import { type GoogleDouble, startGoogle } from './doubles/google/index.js';
+import { connectByConsent, googleSettings } from './support/consent.js';
+import { addConsentingClouds, CLOUD, type ConsentingCloud } from './support/consenting-cloud.js';
+import { startGateway, type TestGateway } from './support/gateway.js';
+import { inside } from './support/inside.js';
+import { call, signIn } from './support/people.js';
+import { startRedis, type TestRedis } from './support/redis.js';
+
+const GATEWAYS = 8;
+/** `npm run search:tokens` goes through them all. */
+const ROUNDS = process.env['TESSERA_SEARCH'] === 'all' ? 200 : 24;
+
+let google: GoogleDouble;
+let clouds: ConsentingCloud;
+let redis: TestRedis;
+let gateways: TestGateway[];
+let connection: Connection;
+let token: string;
+let tokens: AccessTokens[];
+let sql: Database;
+
+beforeAll(async () => {
+  // The strictest vendor there is: each refresh token is good once.
+  [google, redis] = await Promise.all([startGoogle({ ways: { rotatesRefreshTokens: true } }), startRedis()]);
+  clouds = addConsentingClouds(google);
+  const environment = { ...googleSettings(google), REDIS_URL: redis.url, TESSERA_DATABASE_CONNECTIONS: '4' };
+  const first = await startGateway({ environment });
+  gateways = [first];
+  const shared = { DATABASE_URL: first.databaseUrl, TESSERA_ROOT_KEY_FILE: `${first.dataFolder}/root.key` };
+  const more = Array.from({ length: GATEWAYS - 1 }, () => startGateway({ environment: { ...environment, ...shared } }));
+  gateways.push(...(await Promise.all(more)));
+  token = await signIn(first);
+  connection = await connectByConsent(first, google, token, { query: '?house=true' });
+  tokens = gateways.map((gateway) => inside(gateway, Tokens).of(connection.id));
+  sql = inside(first, Database);
+}, 120_000);
+afterAll(async () => {
+  await Promise.all(gateways?.slice(1).map((gateway) => gateway.stop()) ?? []);
+  await gateways?.[0]?.stop();
+  clouds?.[Symbol.dispose]();
+  await Promise.all([google?.stop(), redis?.stop()]);
+});
+
+const refreshes = () => google.heard.filter(({ path }) => path === '/token').length;
+const expireInDatabase = () =>
+  sql.query(`update oauth_grants set access_expires_at = clock_timestamp() where connection = $1`, [connection.id]);
+const saidToHaveEnded = () =>
+  sql.query(
+    `select 1 from audit_chain where subject = $1 and action = 'connection.needs-reconnect'
+     union all select 1 from audit_inbox where subject = $1 and action = 'connection.needs-reconnect'`,
+    [connection.id],
+  );
+const forgetEverywhere = () => gateways.forEach((gateway) => inside(gateway, Tokens).forget(connection.id));
+
+/** What may happen to the short-lived state while tokens are fetched: it has no say in who fetches them. */
+const mishaps: readonly (() => Promise<unknown>)[] = [
+  async () => {},
+  async () => {
+    const client = new Redis(redis.url.replace('unix://', ''));
+    await client.flushall();
+    client.disconnect();
+  },
+  async () => {
+    await redis.kill();
+    await redis.startAgain();
+  },
+];
+
+it(`is asked once by ${GATEWAYS} gateways, in each of ${ROUNDS} rounds, and no consent is ever thought to have ended`, async () => {
+  const wrong: string[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const before = refreshes();
+    const [old] = await Promise.all(tokens.map((each) => each.current()));
+    google.expireAccessTokens();
+    const byExpiry = round % 2 === 0;
+    if (byExpiry) {
+      await expireInDatabase();
+      forgetEverywhere();
+    }
+    const asking = gateways.flatMap((_, nth) =>
+      [1, 2, 3].map(() => (byExpiry ? tokens[nth]!.current() : tokens[nth]!.renew(old!))),
+    );
+    const [given] = await Promise.all([
+      Promise.all(asking),
+      mishaps[round % 12 === 5 ? 2 : round % 4 === 1 ? 1 : 0]!(),
+    ]);
+    const asked = refreshes() - before;
+    if (new Set(given).size !== 1 || given[0] === old || asked !== 1) {
+      wrong.push(`round ${round}: ${asked} refreshes, ${new Set(given).size} tokens`);
+    }
+  }
+  expect(wrong).toEqual([]);
+  expect(await sql.query(`select needs_reconnect_at from connections where id = $1`, [connection.id])).toEqual([
+    { needs_reconnect_at: null },
+  ]);
+  expect(await saidToHaveEnded()).toEqual([]);
+  const shown = await call(gateways[3]!, `/api/cloud/connections/${connection.id}`, { token });
+  expect(shown.json()).toMatchObject({ provider: CLOUD, status: 'healthy' });
+}, 300_000);
+
+it('that has ended is noticed once, by all of them, and nobody goes on asking', async () => {
+  google.withdraw();
+  await expireInDatabase();
+  forgetEverywhere();
+  const before = refreshes();
+  const outcomes = await Promise.all(
+    gateways.flatMap((_, nth) =>
+      [1, 2, 3].map(() =>
+        tokens[nth]!.current().then(
+          () => 'a token',
+          (error: Error) => error.constructor.name,
+        ),
+      ),
+    ),
+  );
+  expect(new Set(outcomes)).toEqual(new Set(['ConsentWithdrawn']));
+  for (let more = 0; more < 5; more += 1) {
+    await Promise.allSettled(tokens.flatMap((each) => [each.current(), each.renew('whatever')]));
+  }
+  expect(refreshes() - before).toBe(1);
+  const shown = await call(gateways[5]!, `/api/cloud/connections/${connection.id}`, { token });
+  expect(shown.json()).toMatchObject({ status: 'needs-reconnect' });
+  expect(await saidToHaveEnded()).toHaveLength(1);
+});
