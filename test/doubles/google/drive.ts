@@ -87,6 +87,8 @@ export class Drive {
         case 'PATCH id': {
           const item = items.find(id!, grant);
           items.change(item, metadataOf(received), null);
+          const to = url.searchParams.get('addParents');
+          if (to !== null) items.move(item, to, (url.searchParams.get('removeParents') ?? '').split(','), grant);
           return this.told(item, items, received);
         }
         case 'DELETE id':

@@ -127,6 +127,12 @@ export class Items {
     item.modifiedAt = this.now();
   }
 
+  move(item: Item, to: string, from: readonly string[], grant: Grant): void {
+    if (!from.includes(item.parent))
+      throw new DriveRefusal(403, 'cannotAddParent', 'A file cannot be added to more than one folder.');
+    item.parent = this.find(to, grant).id;
+  }
+
   /** For good, with all that lies in it, whoever made it. */
   delete(item: Item): void {
     for (const child of [...this.all.values()]) if (child.parent === item.id) this.delete(child);

@@ -7,7 +7,7 @@ import type { Wire, WireAnswer } from './wire.js';
 
 export const folderType = 'application/vnd.google-apps.folder';
 /** What a file is asked for wherever it is looked at. */
-const fileFields = 'id,name,mimeType,size,md5Checksum,trashed,appProperties';
+const fileFields = 'id,name,mimeType,size,md5Checksum,trashed,appProperties,parents';
 
 const number = z.string().regex(/^\d{1,18}$/);
 const fileShape = z.object({
@@ -21,6 +21,7 @@ const fileShape = z.object({
     .optional(),
   trashed: z.boolean().optional(),
   appProperties: z.record(z.string(), z.string()).optional(),
+  parents: z.array(z.string().max(256)).max(10).optional(),
 });
 const listShape = z.object({
   nextPageToken: z.string().max(4096).optional(),
@@ -112,6 +113,13 @@ export class DriveApi {
   async change(fileId: string, requestBody: drive_v3.Schema$File, signal?: AbortSignal): Promise<DriveFile> {
     const update = (options: Options) => this.drive.files.update({ fileId, requestBody, fields: fileFields }, options);
     return read(await this.call(change, update, signal), fileShape);
+  }
+
+  /** Out of the folder that it lies in, and out of the trash. Throws NotFound. */
+  async move({ id: fileId, parents = [] }: DriveFile, parent: string, signal?: AbortSignal): Promise<DriveFile> {
+    const from = { ...(parents.length > 0 && { removeParents: parents.join(',') }), addParents: parent };
+    const asked = { fileId, ...from, requestBody: { trashed: false }, fields: fileFields };
+    return read(await this.call(change, (options) => this.drive.files.update(asked, options), signal), fileShape);
   }
 
   /** For good, past the trash. False: there was nothing. */

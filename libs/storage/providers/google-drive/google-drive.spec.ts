@@ -667,6 +667,21 @@ describe('our folder', () => {
     expect((await drive.stat(name))?.length).toBe(small.length);
   });
 
+  it('takes a blob off a shelf that its owner has thrown away', async () => {
+    const { drive } = await ready();
+    const first = await drive.nameBlob();
+    await drive.put(first, bodyOf(small));
+    const shelf = google.items().get(first)!.parent;
+    google.trash(shelf);
+    const next = await drive.nameBlob();
+    await drive.put(next, bodyOf(small));
+    expect(google.items().get(next)!.parent).not.toBe(shelf);
+    expect((await drive.stat(next))?.length).toBe(small.length);
+    expect(await drive.stat(first)).toBeNull();
+    await drive.put(first, bodyOf(small));
+    expect((await listAll(drive)).map(({ name }) => name).sort()).toEqual([first, next].sort());
+  });
+
   it('takes another shelf when one is full', async () => {
     google.ways.mostChildren = 3;
     const { drive } = await ready();

@@ -241,16 +241,18 @@ export class GoogleDrive implements StorageProvider, ListsFolders {
     return this.proven(name, found, whole, signal);
   }
 
-  private async proven(name: BlobName, found: DriveFile, { md5 }: Whole, signal?: AbortSignal): Promise<PutProof> {
-    if (found.trashed === true) {
-      await this.home.require(signal);
-      await this.api.change(name, { trashed: false }, signal);
-      // It lay on a shelf that was thrown away: not there any more, and not for the next one.
-      this.shelves.forget();
-      if ((await this.api.look(name, signal))?.trashed !== false)
-        throw new ConnectionAway('A folder of ours lies in the trash of this Google Drive.');
-    }
+  private async proven(name: BlobName, told: DriveFile, { md5 }: Whole, signal?: AbortSignal): Promise<PutProof> {
+    if (told.trashed === true) await this.takeOutOfTrash(name, signal);
     return { kind: 'checksum', checksum: `md5:${md5}` };
+  }
+
+  /** Its owner has thrown it away, or the shelf that it lies on: it goes to another one. Our whole folder stays away. */
+  private async takeOutOfTrash(name: BlobName, signal?: AbortSignal): Promise<void> {
+    await this.home.require(signal);
+    this.shelves.forget();
+    const [found, shelf] = [await this.api.look(name, signal), await this.shelves.choose(signal)];
+    const moved = found && (await this.api.move(found, shelf, signal));
+    if (moved?.trashed !== false) throw new ConnectionAway('A piece of ours lies in the trash of this Google Drive.');
   }
 
   private remember(name: BlobName): void {
