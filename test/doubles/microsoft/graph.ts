@@ -122,6 +122,7 @@ export class Graph {
         drive.remove(item, false);
         return answer(204);
       case 'POST permanentDelete':
+        if (asked.body.length > 0) throw new Refusal(400, 'invalidRequest');
         return this.destroy(drive, item);
       default:
         throw new Refusal(405, 'notAllowed');

@@ -23,12 +23,13 @@ export class Deleting {
     if (found.status === 404) return false;
     const { id } = readItem(found.json);
     const drive = `/drives/${encodeURIComponent(place.driveId)}/items/${encodeURIComponent(id)}`;
-    const told = await this.graph.post(`${drive}/permanentDelete`, {}, { accept: [404, ...notHere], signal });
-    if (!notHere.includes(told.status)) return told.status !== 404;
-    const gone = await this.toBin(byId(id), signal);
+    // No body at all: Microsoft asks for none.
+    const told = await this.graph.post(`${drive}/permanentDelete`, undefined, { accept: [404, ...notHere], signal });
+    if (told.status < 300) return true;
+    const binned = await this.toBin(byId(id), signal);
     // Only now: what may be neither destroyed nor deleted is no matter of bins.
-    this.destroys = false;
-    return gone;
+    if (binned) this.destroys = false;
+    return binned;
   }
 
   private async toBin(path: string, signal?: AbortSignal): Promise<boolean> {

@@ -96,7 +96,7 @@ export class Graph {
     return url.pathname.slice(version.length + 1) + url.search;
   }
 
-  post(path: string, body: object, call: GraphCall = {}): Promise<Told> {
+  post(path: string, body: object | undefined, call: GraphCall = {}): Promise<Told> {
     return this.run('change', 2, call, (journey) => this.request(path, journey).post(body));
   }
 
