@@ -18,11 +18,21 @@ export class RoomForUpload {
   async left(account: string): Promise<{ used: number; available: number | null }> {
     const { used, quota } = await this.quota.state(account);
     const { spread, candidates } = await this.spreads.plan(account);
-    const untold = candidates.some((candidate) => candidate.free === null);
-    const free = candidates.reduce((sum, candidate) => sum + (candidate.free ?? 0), 0);
-    const room = untold ? Infinity : Math.floor((free * spread.data) / (spread.data + spread.parity));
+    const frees = await Promise.all(candidates.map((candidate) => candidate.free ?? this.freeOn(candidate.id)));
+    const free = frees.reduce((sum, bytes) => sum + bytes, 0);
+    const room = Math.floor((free * spread.data) / (spread.data + spread.parity));
     const available = Math.max(0, Math.min(room, quota === null ? Infinity : quota - used));
     return { used, available: Number.isFinite(available) ? available : null };
+  }
+
+  /** What never told its room may have any; what cannot be asked has none for now. */
+  private async freeOn(connection: string): Promise<number> {
+    try {
+      return (await this.space.free(connection)) ?? Infinity;
+    } catch (error) {
+      if (!isOfConnection(error)) throw error;
+      return 0;
+    }
   }
 
   async reserve(
