@@ -23,5 +23,5 @@ export { aesGcmOpen, aesGcmSeal, hkdfSha512, ready, TAG_LENGTH, xchachaOpen, xch
 export { SealBroken } from './seal-broken.js';
 export { openBytes, sealBytes } from './sealed-bytes.js';
 export { SecretKey } from './secret-key.js';
-export { openVersion, sealVersion, type SealedVersion, type VersionFields } from './version.js';
+export { checkVersion, openVersion, sealVersion, type SealedVersion, type VersionFields } from './version.js';
 export { unwrapKey, wrapKey, WRAPPED_KEY_LENGTH, type WrapContext, type WrapPurpose } from './wrapping.js';

@@ -11,7 +11,14 @@ export { Locks } from './locks.js';
 export { holdingAt, type HeldLock } from './lock-rules.js';
 export { Tree, type Admission, type FoundFile, type FolderPage } from './tree.js';
 export { publishVersion, type NewVersion, type Published } from './publish-version.js';
-export { fileRecord, verifiedSha256, type EntryRecord, type FileRecord, type FolderRecord } from './records.js';
+export {
+  fileRecord,
+  verifiedSha256,
+  type EntryRecord,
+  type FileRecord,
+  type FolderRecord,
+  type Outline,
+} from './records.js';
 export { TreePath } from './tree-path.js';
 export { formatPath, namesFromUrl, parsePath, type Names } from './names.js';
 export {

@@ -1,12 +1,12 @@
-import { type EntryRecord, type HeldLock, holdingAt, type Names } from '../../files/index.js';
+import { type HeldLock, holdingAt, type Names, type Outline } from '../../files/index.js';
 import { escapeXml, showable } from './xml/characters.js';
 import { activeLock, SUPPORTED_LOCKS } from './lock-xml.js';
 
 export const DAV = 'DAV:';
 
-/** A file or folder with what is shown of it beside its record. */
+/** A file or folder with what is shown of it beside its outline. */
 export interface Shown {
-  readonly entry: EntryRecord;
+  readonly entry: Outline;
   readonly names: Names;
   readonly locks: readonly HeldLock[];
   /** Asked for only where somebody wants to know: the room that the account has. */
@@ -21,18 +21,18 @@ interface LiveProperty {
   readonly value: (shown: Shown) => string | null;
 }
 
-const ofFile = (show: (file: EntryRecord & { type: 'file' }) => string) => (shown: Shown) =>
-  shown.entry.type === 'file' ? show(shown.entry) : null;
+const ofFile = (show: (file: NonNullable<Outline['file']>) => string) => (shown: Shown) =>
+  shown.entry.file === null ? null : show(shown.entry.file);
 const ofFolder = (show: (shown: Shown) => string | null) => (shown: Shown) =>
-  shown.entry.type === 'folder' ? show(shown) : null;
+  shown.entry.file === null ? show(shown) : null;
 const number = (value: number | null | undefined): string | null => (value == null ? null : String(value));
 
 /** What the gateway itself knows; nobody sets these. */
 const LIVE: readonly LiveProperty[] = [
-  { name: 'resourcetype', value: ({ entry }) => (entry.type === 'folder' ? '<D:collection/>' : '') },
+  { name: 'resourcetype', value: ({ entry }) => (entry.file === null ? '<D:collection/>' : '') },
   { name: 'displayname', value: ({ entry }) => escapeXml(showable(entry.name)).replaceAll('\r', '&#13;') },
-  { name: 'creationdate', value: ({ entry }) => `${entry.createdAt.slice(0, 19)}Z` },
-  { name: 'getlastmodified', value: ({ entry }) => new Date(entry.modifiedAt).toUTCString() },
+  { name: 'creationdate', value: ({ entry }) => `${entry.createdAt.toISOString().slice(0, 19)}Z` },
+  { name: 'getlastmodified', value: ({ entry }) => entry.modifiedAt.toUTCString() },
   { name: 'getcontentlength', value: ofFile((file) => String(file.size)) },
   { name: 'getcontenttype', value: ofFile((file) => escapeXml(showable(file.contentType))) },
   { name: 'getetag', value: ofFile((file) => escapeXml(file.etag)) },

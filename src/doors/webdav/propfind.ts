@@ -2,9 +2,9 @@ import { Injectable } from '@nestjs/common';
 import type { Response } from 'express';
 import { Config } from '../../config/index.js';
 import {
-  type EntryRecord,
   Locks,
   type Names,
+  type Outline,
   Properties,
   type Property,
   type PropertyName,
@@ -25,8 +25,9 @@ import { MultiStatus, propstat } from './multistatus.js';
 import type { Asked } from './property-requests.js';
 import { escapeXml } from './xml/characters.js';
 
-/** A page of a folder with all that programs may have noted down about its entries is at most 16 MiB. */
-const PAGE = 250;
+const PAGE = 1000;
+/** All that programs may have noted down about so many entries is at most 16 MiB. */
+const NOTED_AT_ONCE = 250;
 
 /** Answers PROPFIND: the properties of a file or a folder, and of what lies in it. */
 @Injectable()
@@ -46,23 +47,18 @@ export class Propfind {
     response: Response,
   ): Promise<void> {
     const { asked, children } = look;
-    const first = await this.tree.entry(account, names, { limit: children ? PAGE : 0 });
-    const { items = [], nextCursor, ...entry } = first as EntryRecord & Partial<FolderPart>;
+    const found = await this.tree.outline(account, names, PAGE);
     const locks = wantsLocks(asked) ? await this.locks.at(account, names, children) : [];
     const room = wantsRoom(asked) ? await this.room.left(account) : null;
-    const show = (one: EntryRecord, at: Names): Shown => ({ entry: one, names: at, locks, room });
+    const show = (entry: Outline, at: Names): Shown => ({ entry, names: at, locks, room });
     const answer = new MultiStatus(response, this.config.stallSeconds * 1000);
-    await this.#add(answer, account, asked, [show(entry as EntryRecord, names)]);
-    let page: FolderPart = { items, nextCursor };
-    while (children) {
-      await this.#add(
-        answer,
-        account,
-        asked,
-        page.items.map((item) => show(item, [...names, item.name])),
-      );
-      if (page.nextCursor === undefined || response.destroyed) break;
-      page = (await this.tree.entry(account, names, { limit: PAGE, cursor: page.nextCursor })) as unknown as FolderPart;
+    await this.#add(answer, account, asked, [show(found.itself, names)]);
+    for await (const page of children ? found.children() : []) {
+      const shown = page.map((entry) => show(entry, [...names, entry.name]));
+      for (let at = 0; at < shown.length; at += NOTED_AT_ONCE) {
+        await this.#add(answer, account, asked, shown.slice(at, at + NOTED_AT_ONCE));
+      }
+      if (response.destroyed) return;
     }
     await answer.end();
   }
@@ -73,11 +69,6 @@ export class Propfind {
     const noted = wanted?.length === 0 ? null : await this.properties.of(account, ids, wanted);
     for (const one of shown) await answer.add(responseOf(one, asked, noted?.get(one.entry.id) ?? []));
   }
-}
-
-interface FolderPart {
-  readonly items: readonly EntryRecord[];
-  readonly nextCursor?: string | undefined;
 }
 
 function wantsLocks(asked: Asked): boolean {
@@ -97,7 +88,7 @@ function deadNames(asked: Asked): readonly PropertyName[] | null {
 }
 
 function responseOf(shown: Shown, asked: Asked, noted: readonly Property[]): string {
-  const href = `<D:href>${escapeXml(hrefOf(shown.names, shown.entry.type === 'folder'))}</D:href>`;
+  const href = `<D:href>${escapeXml(hrefOf(shown.names, shown.entry.file === null))}</D:href>`;
   return `<D:response>${href}${propstats(shown, asked, noted)}</D:response>\n`;
 }
 
