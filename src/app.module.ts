@@ -15,6 +15,7 @@ import { GatewaysModule } from './gateways/index.js';
 import { JobsModule } from './jobs/index.js';
 import { KeysModule } from './keys/index.js';
 import { PurgeModule } from './purge/index.js';
+import { SharingModule } from './sharing/index.js';
 import { TransfersModule } from './transfers/index.js';
 import { UpkeepModule } from './upkeep/index.js';
 
@@ -39,6 +40,7 @@ export class AppModule {
         ContentsModule,
         FilesModule,
         TransfersModule,
+        SharingModule,
         UpkeepModule,
         PurgeModule,
         DoorsModule,

@@ -112,6 +112,14 @@ export const ChangesQuery = PageQuery.extend({
 });
 export type ChangesQuery = z.infer<typeof ChangesQuery>;
 
+/** Names that no file can have are refused where paths are read, not here. 255 bytes a name, thrice when encoded. */
+const Path = z.string().max(65_536);
+
+export const ArchiveRequest = z.strictObject({
+  paths: z.array(Path).min(1).max(1000).describe('Files and folders, each encoded as in an address.'),
+});
+export type ArchiveRequest = z.infer<typeof ArchiveRequest>;
+
 const NamePart = z.string().min(1).max(255);
 const Bytes = z.coerce.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 
@@ -138,9 +146,6 @@ export type SearchQuery = z.infer<typeof SearchQuery>;
 
 export const SearchPage = z.object({ items: z.array(NodeRecord), nextCursor });
 export type SearchPage = z.infer<typeof SearchPage>;
-
-/** Names that no file can have are refused where paths are read, not here. 255 bytes a name, thrice when encoded. */
-const Path = z.string().max(65_536);
 
 export const MakeFolder = z.strictObject({ type: z.literal('folder') });
 export type MakeFolder = z.infer<typeof MakeFolder>;

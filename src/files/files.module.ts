@@ -18,6 +18,7 @@ import { SearchController } from './search.controller.js';
 import { insertRoot } from './tree.store.js';
 import { TreeController } from './tree.controller.js';
 import { Versions } from './versions.js';
+import { WalkTree } from './walk-tree.js';
 import { VersionsController } from './versions.controller.js';
 
 const verbs = [
@@ -32,6 +33,7 @@ const verbs = [
   Versions,
   Changes,
   Search,
+  WalkTree,
 ];
 
 /**

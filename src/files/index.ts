@@ -1,5 +1,6 @@
 export { FilesModule } from './files.module.js';
 export { Changes } from './changes.js';
+export { WalkTree, type Walked } from './walk-tree.js';
 export { EraseTrash } from './erase-trash.js';
 export { TrimVersions } from './trim-versions.js';
 export { CopyEntry } from './copy.js';

@@ -13,6 +13,7 @@ import * as files from '../files/index.js';
 import * as jobs from '../jobs/index.js';
 import { KeyDestroyed, RootEpochMissing } from '../keys/index.js';
 import * as purge from '../purge/index.js';
+import * as sharing from '../sharing/index.js';
 import * as transfers from '../transfers/index.js';
 import { NotReady } from './not-ready.js';
 
@@ -148,6 +149,7 @@ export const faultProblems: readonly Row[] = [
   row(doors.DavRefused, 'forbidden'),
 
   row(purge.ConnectionInUse, 'connection-in-use', ({ leaving, advice }) => ({ leaving, advice })),
+  row(sharing.ArchivesFull, 'unavailable'),
 
   row(StagingFull, 'unavailable'),
   row(transfers.BodyCutShort, 'length-mismatch'),

@@ -4,7 +4,7 @@ import { Config } from '../config/index.js';
 import { etagOf, type FileRecord, type Names } from '../files/index.js';
 import { ByteBudgets } from './byte-budgets.js';
 import { isUnchanged, rangeHolds } from './conditional-read.js';
-import { deliver } from './deliver.js';
+import { deliver, writeOut } from './deliver.js';
 import { BodyCutShort, RangeUnsatisfiable } from './errors.js';
 import { parseRange, type ByteSpan } from './range.js';
 import { readBody } from './read-body.js';
@@ -77,6 +77,20 @@ export class ContentExchange {
     }
   }
 
+  /** A whole file as a part of an answer that goes on. */
+  async append(file: OpenFile, response: Response, seen: (plain: Buffer) => void): Promise<void> {
+    const end = file.version.size;
+    if (end === 0) return;
+    const stallMs = this.config.stallSeconds * 1000;
+    const delivery = { budgets: this.budgets, stallMs, begin: () => {}, seen, goesOn: true };
+    await deliver(await file.content(), { start: 0, end }, response, delivery);
+  }
+
+  /** A few bytes of an answer that goes on, as fast as the client takes them. */
+  write(response: Response, bytes: Buffer): Promise<void> {
+    return writeOut(response, bytes, this.config.stallSeconds * 1000);
+  }
+
   /** Sets the status and all headers but the length. Null when the client has the bytes already. */
   private setHead(request: Request, response: Response, file: OpenFile): ByteSpan | null {
     const { version, node } = file;
@@ -119,7 +133,7 @@ function whenGone(request: Request): AbortSignal {
 }
 
 /** Nothing stored is ever shown as a page of ours; the name in ASCII for old clients, and as it is for others. */
-function attachment(name: string): string {
+export function attachment(name: string): string {
   const ascii = name.replace(/[^\x20-\x7e]|["\\%]/g, '_');
   const encoded = encodeURIComponent(name.toWellFormed()).replace(
     /['()*]/g,

@@ -13,6 +13,16 @@ const SLOW_MS = 250;
 /** After so many frames that did not wait, it counts as quick again. */
 const QUICK_FRAMES = 32;
 
+export interface Delivery {
+  readonly budgets: ByteBudgets;
+  readonly stallMs: number;
+  readonly begin: () => void;
+  /** Told of all plaintext, in order. */
+  readonly seen?: (plain: Buffer) => void;
+  /** More will be written to the response. */
+  readonly goesOn?: boolean;
+}
+
 /**
  * Writes a span of a content to a client. Memory is granted for a batch of frames and given back
  * after it, so that downloads take turns however long they are; what a slow client does not take is
@@ -24,7 +34,7 @@ export async function deliver(
   reader: ContentReader,
   span: ByteSpan,
   response: ServerResponse,
-  options: { budgets: ByteBudgets; stallMs: number; begin: () => void },
+  options: Delivery,
 ): Promise<void> {
   const { budgets, stallMs, begin } = options;
   using gone = watch(response);
@@ -38,6 +48,7 @@ export async function deliver(
     for await (const plain of reader.read(at, end, frames)) {
       if (at === span.start) begin();
       at += plain.length;
+      options.seen?.(plain);
       if (response.write(plain) || (await drained(response, SLOW_MS, gone.signal))) {
         quick += 1;
         continue;
@@ -50,7 +61,15 @@ export async function deliver(
     if (response.writableNeedDrain && !(await drained(response, stallMs, gone.signal))) response.destroy();
     gone.signal.throwIfAborted();
   }
-  response.end();
+  if (!options.goesOn) response.end();
+}
+
+/** Writes a few bytes, and waits for a client that is slow to take what was written before. */
+export async function writeOut(response: ServerResponse, bytes: Buffer, stallMs: number): Promise<void> {
+  using gone = watch(response);
+  gone.signal.throwIfAborted();
+  if (!response.write(bytes) && !(await drained(response, stallMs, gone.signal))) response.destroy();
+  gone.signal.throwIfAborted();
 }
 
 /** A sealed frame more than asked for, since a span need not begin where a frame does; and the one that is plain. */

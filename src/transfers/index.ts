@@ -1,4 +1,4 @@
-export { ContentExchange } from './content-exchange.js';
+export { attachment, ContentExchange } from './content-exchange.js';
 export { uploadHeaders } from './request-headers.js';
 export { TransfersModule } from './transfers.module.js';
 export { ReadFile } from './read-file.js';

@@ -35,7 +35,11 @@ export class ReadFile {
 
   /** The newest version, or the one that is named. */
   async run(account: string, names: Names, version?: string): Promise<OpenFile> {
-    const found = await this.tree.file(account, names, version);
+    return this.found(account, await this.tree.file(account, names, version));
+  }
+
+  /** What was found some other way than by its path. */
+  async found(account: string, found: FoundFile): Promise<OpenFile> {
     const sha256 = await verifiedSha256(this.keyring, account, found.node.id, found.version);
     return { ...found, sha256, content: () => this.open(account, found, sha256) };
   }

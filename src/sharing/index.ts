@@ -1,0 +1,2 @@
+export { SharingModule } from './sharing.module.js';
+export * from './faults.js';
