@@ -102,6 +102,11 @@ export async function connectionAt(sql: Sql, provider: string, identity: string)
   return rows[0];
 }
 
+/** Every gateway that has it open opens it anew, within a second or two. */
+export async function bumpGeneration(sql: Sql, id: string): Promise<void> {
+  await sql.execute('update connections set generation = generation + 1 where id = $1', [id]);
+}
+
 export async function lockConnection(sql: Sql, id: string): Promise<ConnectionRow | undefined> {
   const rows = await sql.query<ConnectionRow>(
     `select ${COLUMNS} from connections where id = $1 and removed_at is null for update`,

@@ -4,7 +4,7 @@ import { AuditRecord } from '../../audit/index.js';
 import { Database } from '../../database/index.js';
 import { type Connector, type GivenConsent, notOpened } from '../connect.js';
 import { ConnectionPool } from '../connection-pool.js';
-import { type ConnectionRow, lockConnection } from '../connections.store.js';
+import { bumpGeneration, type ConnectionRow, lockConnection } from '../connections.store.js';
 import { Credentials } from '../credentials.js';
 import { ConnectionTestFailed, ConnectionUnknown } from '../errors.js';
 import { ProviderOpener } from '../provider-opener.js';
@@ -31,6 +31,7 @@ export class Reconnect {
       if (!found) throw new ConnectionUnknown();
       await storeGrant(sql, row.id, consent.grant);
       await replaceCredentials(sql, row.id, sealed);
+      await bumpGeneration(sql, row.id);
       const { id: subject, account, provider } = found;
       const entry = { actor: by.account, account, subject, details: { provider } };
       await this.audit.append(sql, { ...entry, action: 'connection.reconnected' });

@@ -3,8 +3,10 @@ import type { Consent, OAuthRules } from '#storage';
 import { type Caller, RecentSignIn, SignInTooOld } from '../../access/index.js';
 import { Config } from '../../config/index.js';
 import { Database } from '../../database/index.js';
-import { connectionById } from '../connections.store.js';
+import { connectionById, type ConnectionRow } from '../connections.store.js';
+import { Credentials } from '../credentials.js';
 import { AdminsOnly, ConnectionUnknown, ConsentUnknown } from '../errors.js';
+import { fromSettings } from '../token-secrets.js';
 import { Vendors } from '../vendors.js';
 import { type BegunFlow, ConsentFlows } from './consent-flows.js';
 
@@ -33,17 +35,19 @@ export class StartConsent {
     private readonly vendors: Vendors,
     private readonly flows: ConsentFlows,
     private readonly recent: RecentSignIn,
+    private readonly credentials: Credentials,
   ) {}
 
   /** Throws ProviderUnknown, ApplicationMissing, ConsentUnknown, AdminsOnly, ConnectionUnknown, SignInTooOld. */
   async run(caller: Caller, wish: ConsentWish): Promise<StartedConsent> {
     const { provider, label = null, domain = null, house = false, reconnect = null } = wish;
-    const consent = consentOf(this.vendors.rules(provider), wish.consent);
+    const rules = this.vendors.rules(provider);
     const client = this.vendors.client(provider);
     await this.recent.require(caller);
     if (caller.sessionId === undefined) throw new SignInTooOld();
     if ((house || domain !== null) && !caller.roles.includes('admin')) throw new AdminsOnly();
-    if (reconnect !== null) await this.requireOwn(caller, provider, reconnect);
+    const row = reconnect === null ? null : await this.own(caller, provider, reconnect);
+    const consent = this.consentOf(rules, wish.consent, row);
     const redirectUri = `${this.config.publicUrl}/api/cloud/oauth/callback/${provider}`;
     const begun = await this.flows.begin({
       account: caller.accountId,
@@ -61,16 +65,21 @@ export class StartConsent {
     return { ...begun, url };
   }
 
-  private async requireOwn(caller: Caller, provider: string, id: string): Promise<void> {
+  private async own(caller: Caller, provider: string, id: string): Promise<ConnectionRow> {
     const row = await connectionById(this.database, id);
     const theirs = row && (row.account === caller.accountId || row.account === null);
     if (!theirs || row.provider !== provider) throw new ConnectionUnknown();
     if (row.account === null && !caller.roles.includes('admin')) throw new AdminsOnly();
+    return row;
   }
-}
 
-function consentOf({ consents }: OAuthRules, wanted: string | undefined): Consent {
-  const found = wanted === undefined ? consents[0] : consents.find(({ id }) => id === wanted);
-  if (!found) throw new ConsentUnknown();
-  return found;
+  /** The one that is named; for a connection that had one, that; otherwise the first, which asks for the least. */
+  private consentOf({ consents }: OAuthRules, named: string | undefined, row: ConnectionRow | null): Consent {
+    const found = named === undefined ? undefined : consents.find(({ id }) => id === named);
+    if (named !== undefined && !found) throw new ConsentUnknown();
+    const before = row ? fromSettings(this.credentials.open(row)).scopes.join(' ') : '';
+    const consent = found ?? consents.find(({ scopes }) => scopes.join(' ') === before) ?? consents[0];
+    if (!consent) throw new ConsentUnknown();
+    return consent;
+  }
 }
