@@ -8,6 +8,7 @@ import { CopyEntry } from './copy.js';
 import { EraseTrash } from './erase-trash.js';
 import { Locks } from './locks.js';
 import { MoveEntry } from './move.js';
+import { Outlines } from './outlines.js';
 import { Properties } from './properties.js';
 import { Trash } from './trash.js';
 import { TrashController } from './trash.controller.js';
@@ -26,6 +27,7 @@ const verbs = [
   MoveEntry,
   CopyEntry,
   Locks,
+  Outlines,
   Properties,
   Trash,
   EraseTrash,

@@ -1,4 +1,4 @@
-import { checkVersion, openVersion, type VersionFields } from '#crypto';
+import { openVersion, type VersionFields } from '#crypto';
 import type { AccountKeyring, AccountKeys } from '../keys/index.js';
 import { formatPath, type Names } from './names.js';
 import { etagOf } from './preconditions.js';
@@ -29,7 +29,8 @@ export interface FolderRecord {
 
 export type EntryRecord = FileRecord | FolderRecord;
 
-function versionFields(account: string, file: string, version: VersionRow): VersionFields {
+/** What a version's seal covers. */
+export function versionFields(account: string, file: string, version: VersionRow): VersionFields {
   return {
     account,
     file,
@@ -78,26 +79,6 @@ export async function fileRecord(
     createdAt: node.created_at.toISOString(),
     modifiedAt: version.version_modified_at.toISOString(),
   };
-}
-
-/** What a long listing shows of an entry: checked like a record, without what costs time. */
-export interface Outline {
-  readonly id: string;
-  readonly name: string;
-  readonly createdAt: Date;
-  readonly modifiedAt: Date;
-  /** Null for a folder. */
-  readonly file: { readonly size: number; readonly contentType: string; readonly etag: string } | null;
-}
-
-export function outlineOf(account: string, row: ListedRow, keysOf: (id: string) => AccountKeys): Outline {
-  const { id, name, created_at: createdAt, modified_at: modifiedAt } = row;
-  if (row.version === null) return { id, name, createdAt, modifiedAt, file: null };
-  const version = row as NodeRow & VersionRow;
-  const { tree } = keysOf(version.account_key);
-  checkVersion(tree, versionFields(account, id, version), version.mac, version.sealed_sha256);
-  const file = { size: version.size, contentType: version.content_type, etag: etagOf(version.version) };
-  return { id, name, createdAt, modifiedAt: version.version_modified_at, file };
 }
 
 export function folderRecord(node: NodeRow, names: Names): FolderRecord {

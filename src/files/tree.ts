@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Database, type Sql } from '../database/index.js';
-import { AccountKeyring, type AccountKeys, KeyDestroyed } from '../keys/index.js';
+import { AccountKeyring } from '../keys/index.js';
 import {
   BelowFile,
   IsFolder,
@@ -16,15 +16,7 @@ import { checkPreconditions, type Preconditions } from './preconditions.js';
 import { type Enter, Locks, LocksMoved } from './locks.js';
 import { type Touch, touchesOfMaking } from './lock-rules.js';
 import type { Names } from './names.js';
-import {
-  entryRecord,
-  fileRecord,
-  folderRecord,
-  outlineOf,
-  type EntryRecord,
-  type FolderRecord,
-  type Outline,
-} from './records.js';
+import { entryRecord, fileRecord, folderRecord, type EntryRecord, type FolderRecord } from './records.js';
 import { childNamed, children, insertNode, versionById, walk, type NodeRow, type VersionRow } from './tree.store.js';
 import { versionOf } from './versions.store.js';
 
@@ -88,29 +80,6 @@ export class Tree {
     for (const row of shown) items.push(await entryRecord(this.keyring, account, row, path));
     const last = rows.length > page.limit ? shown.at(-1) : undefined;
     return { ...folderRecord(node, path), items, ...(last ? { nextCursor: encodeCursor(last.name) } : {}) };
-  }
-
-  /** A file or folder, and, page by page, what lies in it: for doors that show long listings as they come. */
-  async outline(
-    account: string,
-    names: Names,
-    pageSize: number,
-  ): Promise<{ itself: Outline; children: () => AsyncGenerator<Outline[]> }> {
-    const node = await this.nodeAt(this.database, account, names);
-    const known = await this.keyring.all(account);
-    const keysOf = (id: string): AccountKeys => known.get(id) ?? missingKey();
-    const version = node.head === null ? null : await versionById(this.database, account, node.head);
-    if (version === undefined) throw new NotFound();
-    const itself = outlineOf(account, { ...NO_VERSION, ...node, ...version }, keysOf);
-    const { database } = this;
-    async function* pages(): AsyncGenerator<Outline[]> {
-      for (let after: string | null = node.kind === 'folder' ? '' : null; after !== null;) {
-        const rows = await children(database, account, node.id, { after, most: pageSize });
-        yield rows.map((row) => outlineOf(account, row, keysOf));
-        after = rows.length === pageSize ? (rows.at(-1)?.name ?? null) : null;
-      }
-    }
-    return { itself, children: pages };
   }
 
   async isThere(account: string, names: Names): Promise<boolean> {
@@ -182,22 +151,6 @@ export class Tree {
     return (await walkWhole(sql, account, names)).at(-1) as NodeRow;
   }
 }
-
-function missingKey(): never {
-  throw new KeyDestroyed();
-}
-
-const NO_VERSION = {
-  version: null,
-  content: null,
-  size: null,
-  content_type: null,
-  version_modified_at: null,
-  version_created_at: null,
-  account_key: null,
-  mac: null,
-  sealed_sha256: null,
-};
 
 /** What a write touches that makes something at a path, or takes its place. */
 export async function touchesAt(sql: Sql, account: string, names: Names): Promise<Touch[]> {

@@ -18,7 +18,9 @@ export class RoomForUpload {
   async left(account: string): Promise<{ used: number; available: number | null }> {
     const { used, quota } = await this.quota.state(account);
     const { spread, candidates } = await this.spreads.plan(account);
-    const frees = await Promise.all(candidates.map((candidate) => candidate.free ?? this.freeOn(candidate.id)));
+    const frees = await Promise.all(
+      candidates.map(async (candidate) => candidate.free ?? (await this.freeOn(candidate.id))),
+    );
     const free = frees.reduce((sum, bytes) => sum + bytes, 0);
     const room = Math.floor((free * spread.data) / (spread.data + spread.parity));
     const available = Math.max(0, Math.min(room, quota === null ? Infinity : quota - used));

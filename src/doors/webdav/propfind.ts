@@ -5,10 +5,10 @@ import {
   Locks,
   type Names,
   type Outline,
+  Outlines,
   Properties,
   type Property,
   type PropertyName,
-  Tree,
 } from '../../files/index.js';
 import { RoomForUpload } from '../../transfers/index.js';
 import { hrefOf } from './address.js';
@@ -33,7 +33,7 @@ const NOTED_AT_ONCE = 250;
 @Injectable()
 export class Propfind {
   constructor(
-    private readonly tree: Tree,
+    private readonly outlines: Outlines,
     private readonly properties: Properties,
     private readonly locks: Locks,
     private readonly room: RoomForUpload,
@@ -47,7 +47,7 @@ export class Propfind {
     response: Response,
   ): Promise<void> {
     const { asked, children } = look;
-    const found = await this.tree.outline(account, names, PAGE);
+    const found = await this.outlines.of(account, names, PAGE);
     const locks = wantsLocks(asked) ? await this.locks.at(account, names, children) : [];
     const room = wantsRoom(asked) ? await this.room.left(account) : null;
     const show = (entry: Outline, at: Names): Shown => ({ entry, names: at, locks, room });
