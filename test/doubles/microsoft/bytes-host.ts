@@ -136,6 +136,7 @@ export class BytesHost {
   private download(id: string, { headers }: Asked): Reply {
     const known = this.downloads.get(id);
     if (!known || known.expiresAt <= this.clock.now()) return refusal({ status: 401, code: 'unauthenticated' });
+    if (known.item.gone) throw new Refusal(404, 'itemNotFound');
     const { content } = known.item;
     if (!content) throw new Refusal(404, 'itemNotFound');
     const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(headers.range ?? '') ?? [];

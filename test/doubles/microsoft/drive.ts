@@ -13,6 +13,8 @@ export interface Item {
   readonly children: Map<string, Item> | null;
   content: Content | null;
   version: number;
+  /** Deleted. */
+  gone: boolean;
 }
 
 export interface Folder extends Item {
@@ -28,6 +30,7 @@ export class Drive {
     children: new Map(),
     content: null,
     version: 1,
+    gone: false,
   };
   /** What was deleted and not destroyed. */
   readonly bin: Item[] = [];
@@ -136,7 +139,7 @@ export class Drive {
   }
 
   private newItem(parent: Folder, name: string): Item {
-    return { id: this.newId(), name, parent, children: null, content: null, version: 1 };
+    return { id: this.newId(), name, parent, children: null, content: null, version: 1, gone: false };
   }
 
   private add<Kind extends Item>(item: Kind): Kind {
@@ -146,6 +149,7 @@ export class Drive {
   }
 
   private forget(item: Item): void {
+    item.gone = true;
     this.items.delete(item.id);
     for (const child of item.children?.values() ?? []) this.forget(child);
   }

@@ -19,7 +19,8 @@ export const onedrive: ProviderDescription = {
   ],
   adminsOnly: false,
   traits: onedriveTraits,
-  limits: { concurrency: 4, requestsPerSecond: 10 },
+  // Of the 20 units a second that Microsoft gives an application in the smallest directories, over all who use it there.
+  limits: { concurrency: 4, requestsPerSecond: 10, unitsPerSecond: 16 },
   oauth: onedriveOAuth,
   open: async ({ tokens, folder, origin, gate, outbound }) => {
     if (!tokens) throw new SettingRefused('tokens', 'Microsoft has not been asked for its consent.');

@@ -160,6 +160,29 @@ describe('A token', () => {
 });
 
 describe('A download', () => {
+  it('of many ranges asks for the address once, and again when the blob is another', async () => {
+    const provider = await made();
+    const name = await kept(provider);
+    double.requests.length = 0;
+    for (let offset = 0; offset < bytes.length; offset += 10_000) {
+      const part = await readAll(provider, name, { offset, length: 10_000 });
+      expect(part.equals(bytes.subarray(offset, offset + 10_000))).toBe(true);
+    }
+    expect(double.requests.filter((line) => line.includes(':/content'))).toHaveLength(1);
+    await provider.delete(name);
+    const other = someBytes(bytes.length, 'other');
+    await provider.put(name, bodyOf(other));
+    expect(await read(provider, name)).toEqual(other);
+  });
+
+  it('of a blob that somebody has deleted meanwhile is missing', async () => {
+    const provider = await made();
+    const name = await kept(provider);
+    await read(provider, name);
+    await open(ada, narrow).delete(name);
+    await expect(read(provider, name)).rejects.toBeInstanceOf(BlobMissing);
+  });
+
   it('asks for a new address when the one it got has expired', async () => {
     const provider = await made();
     const name = await kept(provider);

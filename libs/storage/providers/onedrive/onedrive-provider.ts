@@ -16,7 +16,7 @@ import type {
   StorageProvider,
 } from '../../provider.js';
 import { Deleting } from './deleting.js';
-import { readContent, readWhole } from './downloads.js';
+import { Downloads } from './downloads.js';
 import { foldersIn } from './folders.js';
 import { Graph } from './graph.js';
 import { itemFields, readDrive, readItem } from './items.js';
@@ -41,6 +41,7 @@ export class OnedriveProvider implements StorageProvider, ListsFolders {
   private readonly wire: Wire;
   private readonly graph: Graph;
   private readonly folder: OurFolder;
+  private readonly downloads: Downloads;
   private readonly uploads: Uploads;
   private readonly listing: Listing;
   private readonly deleting: Deleting;
@@ -50,7 +51,8 @@ export class OnedriveProvider implements StorageProvider, ListsFolders {
     this.wire = new Wire(place);
     this.graph = new Graph(this.wire);
     this.folder = new OurFolder(this.graph, place.folder);
-    this.uploads = new Uploads(this.graph, place.sizes);
+    this.downloads = new Downloads(this.graph);
+    this.uploads = new Uploads(this.graph, this.downloads, place.sizes);
     this.listing = new Listing(this.graph, this.folder);
     this.deleting = new Deleting(this.graph);
   }
@@ -76,11 +78,12 @@ export class OnedriveProvider implements StorageProvider, ListsFolders {
     if (range.length === 0) return;
     const place = await this.folder.place(signal);
     try {
-      yield* cut(readContent(this.graph, blobPath(place, name), range, signal), pieceLength);
+      yield* cut(this.downloads.read(blobPath(place, name), range, signal), pieceLength);
     } catch (error) {
       if (!(error instanceof BlobMissing)) throw error;
       if (!(await this.folderMoved(place, signal))) throw error;
-      yield* cut(readContent(this.graph, blobPath(await this.folder.place(signal), name), range, signal), pieceLength);
+      const path = blobPath(await this.folder.place(signal), name);
+      yield* cut(this.downloads.read(path, range, signal), pieceLength);
     }
   }
 
@@ -95,6 +98,7 @@ export class OnedriveProvider implements StorageProvider, ListsFolders {
   async delete(name: BlobName, { signal }: CallOptions = {}): Promise<void> {
     requireBlobName(name);
     const place = await this.folder.place(signal);
+    this.downloads.forget(blobPath(place, name));
     if (await this.deleting.blob(place, name, signal)) return;
     if (await this.folderMoved(place, signal)) await this.deleting.blob(await this.folder.place(signal), name, signal);
   }
@@ -181,7 +185,7 @@ export class OnedriveProvider implements StorageProvider, ListsFolders {
   }
 
   private marker(place: Place, signal?: AbortSignal): Promise<Buffer> {
-    return readWhole(this.graph, pathOf(place, markerName), longestMarker, signal);
+    return this.downloads.readWhole(pathOf(place, markerName), longestMarker, signal);
   }
 
   private async markerOrNull(place: Place, signal?: AbortSignal): Promise<Buffer | null> {

@@ -1,6 +1,7 @@
 import { BlobMismatch, ConnectionAway, ConnectionFull, Throttled } from '../../errors.js';
 import type { BlobBody, PutProof } from '../../provider.js';
 import { BodyReader } from './body-reader.js';
+import type { Downloads } from './downloads.js';
 import type { Graph } from './graph.js';
 import { codesOf, faultOf } from './graph-faults.js';
 import { type DriveItem, itemFields, readItem, readNext, readSession } from './items.js';
@@ -41,6 +42,7 @@ export interface Target {
 export class Uploads {
   constructor(
     private readonly graph: Graph,
+    private readonly downloads: Downloads,
     private readonly sizes: UploadSizes = usualSizes,
   ) {}
 
@@ -104,8 +106,7 @@ export class Uploads {
 
   /** For a blob that Microsoft tells no hash of. */
   private async hashOf({ id }: DriveItem, length: number, signal?: AbortSignal): Promise<string> {
-    const { readContent } = await import('./downloads.js');
-    const pieces = () => readContent(this.graph, byId(id), { offset: 0, length }, signal);
+    const pieces = () => this.downloads.read(byId(id), { offset: 0, length }, signal);
     return new BodyReader({ length, pieces }).digest();
   }
 }
