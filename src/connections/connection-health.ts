@@ -92,23 +92,20 @@ export class ConnectionHealth {
     const gate = this.gates.state(id);
     if (gate && gate.pausedMs > 0) return gate.resting ? 'away' : 'paused';
     if (seen.awayUntil > now) return 'away';
-    if (this.traffic.left(id)?.bytes === 0) return 'paused';
+    if (this.traffic.dayIsFullFor(id) > 0) return 'paused';
     return gate && gate.backlogMs > SATURATED_MS ? 'saturated' : null;
   }
 
-  /** In how many milliseconds it is worth trying a shunned one again; null where nothing speaks against it. */
-  opensIn(id: string): number | null {
-    const now = performance.now();
-    const seen = this.of(id);
-    const gate = this.gates.state(id);
-    const left = this.traffic.left(id);
-    const wait = Math.max(
-      seen.fullUntil - now,
-      seen.awayUntil - now,
-      gate?.pausedMs ?? 0,
-      left?.bytes === 0 ? left.moreInMs : 0,
-    );
-    return wait > 0 ? wait : null;
+  /** When the first of these may be tried again, which were all passed over; null where nothing says so. */
+  opensIn(ids: readonly string[]): number | null {
+    const waits = ids.map((id) => this.quietFor(id)).filter((ms) => ms > 0);
+    return waits.length === 0 ? null : Math.min(...waits);
+  }
+
+  private quietFor(id: string): number {
+    const { fullUntil, awayUntil } = this.of(id);
+    const until = Math.max(fullUntil, awayUntil) - performance.now();
+    return Math.max(until, this.traffic.dayIsFullFor(id), this.gates.state(id)?.pausedMs ?? 0);
   }
 
   /** Writes down what changed; called by upkeep, and before connections are shown. */

@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import {
   briskRetryBudget,
   keepsTemporaries,
@@ -16,15 +16,23 @@ import { ConnectionUnknown } from './errors.js';
 import { Markers } from './marker.js';
 import { ProviderOpener } from './provider-opener.js';
 
+/**
+ * How long a call is tried again. `short`: just long enough to get over a hiccup, where another connection would do.
+ * `usual`: reading as long as makes sense by itself, writing as long as a client waits for its answer.
+ */
+export type Patience = 'usual' | 'short';
+const CLIENT_WAITS_MS = 30_000;
+
 /** The open connections of this gateway: each provider once, its marker checked, behaviour wrapped around it here and nowhere else. */
 @Injectable()
-export class ConnectionPool implements OnApplicationShutdown {
+export class ConnectionPool implements BeforeApplicationShutdown, OnApplicationShutdown {
   private readonly log = new Logger('connections');
-  private readonly opened = new Map<string, Promise<StorageProvider>>();
+  private readonly opened = new Map<string, Promise<Record<Patience, StorageProvider>>>();
   /** The same without what is wrapped around them. */
   private readonly bare = new Map<string, StorageProvider>();
   /** Of what is open: by the row that it was opened with. */
   readonly generations = new Map<string, number>();
+  private readonly stopping = new AbortController();
 
   constructor(
     private readonly database: Database,
@@ -38,16 +46,8 @@ export class ConnectionPool implements OnApplicationShutdown {
   }
 
   /** Throws what opening throws (ConnectionAway, MarkerAlarm …); the next call tries again. */
-  provider(id: string): Promise<StorageProvider> {
-    const known = this.opened.get(id);
-    if (known) return known;
-    const opening = this.open(id);
-    this.opened.set(id, opening);
-    opening.catch((error: Error) => {
-      if (this.opened.get(id) === opening) this.opened.delete(id);
-      this.health.failed(id, error);
-    });
-    return opening;
+  async provider(id: string, patience: Patience = 'usual'): Promise<StorageProvider> {
+    return (await (this.opened.get(id) ?? this.openOnce(id)))[patience];
   }
 
   /** Whoever shows the folders of this connection; undefined where its provider cannot. */
@@ -82,14 +82,29 @@ export class ConnectionPool implements OnApplicationShutdown {
     this.opened.delete(id);
     this.bare.delete(id);
     this.generations.delete(id);
-    await known?.then((provider) => provider.close()).catch(() => {});
+    await known?.then(({ usual }) => usual.close()).catch(() => {});
+  }
+
+  /** Whoever waits for a connection to be ready again gets an answer now. */
+  beforeApplicationShutdown(): void {
+    this.stopping.abort();
   }
 
   async onApplicationShutdown(): Promise<void> {
     await Promise.all([...this.opened.keys()].map((id) => this.close(id)));
   }
 
-  private async open(id: string): Promise<StorageProvider> {
+  private openOnce(id: string): Promise<Record<Patience, StorageProvider>> {
+    const opening = this.open(id);
+    this.opened.set(id, opening);
+    opening.catch((error: Error) => {
+      if (this.opened.get(id) === opening) this.opened.delete(id);
+      this.health.failed(id, error);
+    });
+    return opening;
+  }
+
+  private async open(id: string): Promise<Record<Patience, StorageProvider>> {
     const row = await connectionById(this.database, id);
     if (!row) throw new ConnectionUnknown();
     const provider = await this.opener.openKept(row);
@@ -102,6 +117,11 @@ export class ConnectionPool implements OnApplicationShutdown {
     }
     this.bare.set(id, provider);
     this.generations.set(id, row.generation);
-    return metered(retrying(provider, { writing: briskRetryBudget }), this.health.meter(id, row.provider));
+    const meter = this.health.meter(id, row.provider);
+    const stop = this.stopping.signal;
+    return {
+      usual: metered(retrying(provider, { stop, writing: { totalMs: CLIENT_WAITS_MS } }), meter),
+      short: metered(retrying(provider, { stop, budget: briskRetryBudget }), meter),
+    };
   }
 }

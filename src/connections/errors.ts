@@ -134,8 +134,12 @@ export class StorageFull extends Fault {
 /** No connection can take it at the moment. */
 export class StorageAway extends Fault {
   override readonly retriable = true;
-  constructor() {
+  override readonly retryAfterSeconds: number | undefined;
+
+  /** `opensInMs`: when the first of them may be tried again, where that is known. */
+  constructor(opensInMs: number | null = null) {
     super('No connection can take this at the moment.');
+    this.retryAfterSeconds = opensInMs === null ? undefined : Math.max(1, Math.ceil(opensInMs / 1000));
   }
 }
 

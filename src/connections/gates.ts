@@ -38,6 +38,7 @@ interface OwnGate {
 @Injectable()
 export class Gates implements OnModuleInit, OnApplicationShutdown {
   private readonly gates = new Map<string, OwnGate>();
+  private readonly listeners: ((connection: string) => void)[] = [];
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -62,6 +63,11 @@ export class Gates implements OnModuleInit, OnApplicationShutdown {
     return { enter: (request, signal) => this.enter(id, provider, gate, request, signal) };
   }
 
+  /** Calls when the limits of a connection are others than before. */
+  onLimits(listener: (connection: string) => void): void {
+    this.listeners.push(listener);
+  }
+
   /** How it stands with one whose requests pass here; null where none did. */
   state(id: string): GateState | null {
     const gate = this.gates.get(id);
@@ -76,14 +82,15 @@ export class Gates implements OnModuleInit, OnApplicationShutdown {
     gate.known = said;
     gate.paced.setLimits(gateLimits(provider, limits));
     this.traffic.limitDay(id, dayLimit(provider, limits));
+    for (const listener of this.listeners) listener(id);
   }
 
-  /** Reads the limits of all connections that pass here; public for tests. */
+  /** Reads the limits of all connections that are open here; public for tests. */
   async refresh(): Promise<void> {
-    const used = [...this.gates].filter(([, gate]) => gate.used).map(([id]) => id);
-    if (used.length === 0) return;
-    const rows = new Map((await limitsOf(this.database, used)).map((row) => [row.id, row]));
-    for (const id of used) {
+    const ids = [...this.gates.keys()];
+    if (ids.length === 0) return;
+    const rows = new Map((await limitsOf(this.database, ids)).map((row) => [row.id, row]));
+    for (const id of ids) {
       const row = rows.get(id);
       if (row) this.heed({ ...row, provider: this.gates.get(id)!.provider });
       else this.forget(id);
@@ -117,8 +124,8 @@ export class Gates implements OnModuleInit, OnApplicationShutdown {
     signal?: AbortSignal,
   ): Promise<Pass> {
     gate.used = true;
-    const left = request.kind === 'upload' ? this.traffic.left(id) : null;
-    if (left && left.bytes < (request.bytes ?? 0)) throw new DayUsedUp(left.moreInMs);
+    const full = request.kind === 'upload' ? this.traffic.dayIsFullFor(id, request.bytes) : 0;
+    if (full > 0) throw new DayUsedUp(full);
     const pass = await gate.paced.enter(request, signal);
     const moved = movedBy(request);
     if (moved) this.traffic.moves(id, provider, moved.direction, moved.bytes);

@@ -4,6 +4,7 @@ import { Database, type Sql } from '../database/index.js';
 import { GatewayLease } from '../gateways/index.js';
 import { ConnectionPool } from './connection-pool.js';
 import { noteObserved } from './connections.store.js';
+import { Gates } from './gates.js';
 import { lockSpace, setSpaceSlab } from './space.store.js';
 import { heldBytes } from './health.store.js';
 import { readLimits } from './read-limits.js';
@@ -38,7 +39,9 @@ export class SpaceLedger {
     private readonly database: Database,
     private readonly pool: ConnectionPool,
     private readonly lease: GatewayLease,
+    gates: Gates,
   ) {
+    gates.onLimits((connection) => this.forget(connection));
     lease.onRebirth(() => this.ledgers.clear());
   }
 

@@ -3,7 +3,7 @@ import type { Counter } from 'prom-client';
 import type { GatedRequest, RequestOutcome } from '#storage';
 import { Database } from '../database/index.js';
 import { Metrics } from '../health/index.js';
-import { leftOfDay } from './day-volume.js';
+import { fitsIntoDayIn } from './day-volume.js';
 import { addCounts, countedDay, type CountedHour, type Counts } from './traffic.store.js';
 
 const FLUSH_MS = 5_000;
@@ -64,7 +64,7 @@ export class Traffic implements OnModuleInit, OnApplicationShutdown {
     this.requests.inc({ provider, outcome });
   }
 
-  /** From now on its day is known, so that `left` can tell. */
+  /** From now on its day is known, so that `dayIsFullFor` can tell. */
   limitDay(connection: string, limit: number | null): void {
     const known = this.days.get(connection);
     if (limit === null) return void this.days.delete(connection);
@@ -72,12 +72,12 @@ export class Traffic implements OnModuleInit, OnApplicationShutdown {
     if (!known) void this.flush();
   }
 
-  /** What may still be sent there today, as far as this gateway knows; null where nothing says how much. */
-  left(connection: string): { bytes: number; moreInMs: number } | null {
+  /** How long it takes until so many bytes may be sent there, as far as this gateway knows. */
+  dayIsFullFor(connection: string, bytes = 1): number {
     const day = this.days.get(connection);
-    if (!day) return null;
+    if (!day) return 0;
     const unwritten = { ago: 0, up: this.seen.get(connection)?.up ?? 0 };
-    return leftOfDay([...day.hours, unwritten], day.limit, Date.now() % 3_600_000);
+    return fitsIntoDayIn([...day.hours, unwritten], day.limit, bytes, Date.now() % 3_600_000);
   }
 
   /** Writes down what was seen, and reads how far the days are that are limited. */

@@ -21,6 +21,8 @@ interface Place {
   readonly blob: string;
   readonly name: BlobName;
   readonly space: SpaceReservation;
+  /** Whether another connection could take its place: then it is not waited for as long. */
+  readonly replaceable: boolean;
 }
 
 /**
@@ -60,7 +62,7 @@ export class SendChunk {
     const { draft, chunk, tried } = sending;
     for (let place = sending.place; ;) {
       try {
-        const provider = await this.pool.provider(place.connection);
+        const provider = await this.pool.provider(place.connection, place.replaceable ? 'short' : 'usual');
         const proof = await provider.put(place.name, chunk.stage, { signal });
         draft.noteLive({ id: place.blob, checksum: proof.checksum });
         place.space.done(true);
@@ -96,10 +98,14 @@ export class SendChunk {
       const seed = `${draft.id}/${chunk.entry.index}`;
       const drawn =
         draw(candidates, tried, length, seed) ?? draw(await this.asked(candidates, tried), tried, length, seed);
-      if (!drawn) throw whyNone(candidates, failure);
+      if (!drawn) throw this.whyNone(candidates, failure);
       try {
         const space = await this.space.reserve(drawn.id, length);
-        if (space) return { connection: drawn.id, blob: randomUUIDv7(), name: await this.name(drawn.id, space), space };
+        if (space) {
+          const replaceable = candidates.some(({ id }) => id !== drawn.id && !tried.has(id));
+          const name = await this.name(drawn.id, space);
+          return { connection: drawn.id, blob: randomUUIDv7(), name, space, replaceable };
+        }
         failure = new ConnectionFull();
       } catch (error) {
         this.note(drawn.id, error);
@@ -107,6 +113,12 @@ export class SendChunk {
       }
       tried.add(drawn.id);
     }
+  }
+
+  /** Full is final until somebody makes room; away passes. */
+  private whyNone(candidates: readonly Candidate[], failure: unknown): Fault {
+    const full = failure instanceof ConnectionFull || (failure === undefined && candidates.length > 0);
+    return full ? new StorageFull() : new StorageAway(this.health.opensIn(candidates.map(({ id }) => id)));
   }
 
   private async name(connection: string, space: SpaceReservation): Promise<BlobName> {
@@ -143,10 +155,4 @@ function draw(
 ): Candidate | undefined {
   const left = candidates.filter((candidate) => !tried.has(candidate.id));
   return chooseConnections(left, { shards: 1, length }, seed)?.[0];
-}
-
-/** Full is final until somebody makes room; away passes. */
-function whyNone(candidates: readonly Candidate[], failure: unknown): Fault {
-  const full = failure instanceof ConnectionFull || (failure === undefined && candidates.length > 0);
-  return full ? new StorageFull() : new StorageAway();
 }

@@ -4,5 +4,7 @@ export { type ContractPlace, describeProvider } from './describe-provider.js';
 export { faultyProvider, type FaultyProvider, type Misdeed, type ScriptLine } from './faulty-provider.js';
 export { MemoryProvider, memoryProvider } from './memory-provider.js';
 export { TestClock } from './test-clock.js';
+export { VirtualClock } from './virtual-clock.js';
 export { type NextcloudDouble, startNextcloudDouble } from './servers/nextcloud-double.js';
 export { type DavServer, startApache, startRcloneWebdav } from './servers/dav-server.js';
+export { type S3Double, startS3Double } from './servers/s3-double.js';

@@ -34,6 +34,8 @@ export interface RetryOptions {
   readonly budget?: Partial<RetryBudget>;
   /** Another one for naming and putting blobs. */
   readonly writing?: Partial<RetryBudget>;
+  /** When it aborts, nobody waits for another try any more: the fault goes to the caller at once. */
+  readonly stop?: AbortSignal;
 }
 
 /**
@@ -101,10 +103,12 @@ class Patience {
   private readonly clock: Clock;
   private readonly random: () => number;
   private readonly budget: RetryBudget;
+  private readonly stop: AbortSignal | undefined;
   private failures = 0;
   private since: number | undefined;
 
-  constructor({ clock = systemClock, random = evenly, budget }: RetryOptions) {
+  constructor({ clock = systemClock, random = evenly, budget, stop }: RetryOptions) {
+    this.stop = stop;
     this.clock = clock;
     this.random = random;
     this.budget = { ...usualRetryBudget, ...budget };
@@ -120,7 +124,16 @@ class Patience {
     const wait = this.wait(error);
     const { attempts, totalMs, longestWaitMs = Infinity } = this.budget;
     if (this.failures >= attempts || wait > longestWaitMs || now + wait > this.since + totalMs) throw error;
-    await this.clock.sleep(wait, signal);
+    await this.sleep(wait, signal);
+    if (this.stop?.aborted) throw error;
+  }
+
+  private async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    const signals = [signal, this.stop].filter((each) => each !== undefined);
+    await this.clock.sleep(ms, signals.length > 0 ? AbortSignal.any(signals) : undefined).catch((reason: unknown) => {
+      signal?.throwIfAborted();
+      if (!this.stop?.aborted) throw reason;
+    });
   }
 
   private wait(error: Fault): number {

@@ -1,0 +1,251 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Connection, ConnectionDetails, ConnectionList, Placement } from '#contracts';
+import { type S3Double, startS3Double } from '#storage/testing';
+import { Gates } from '../src/connections/gates.js';
+import { Client } from './support/client.js';
+import { startGateway, type TestGateway } from './support/gateway.js';
+import { inside, intruder } from './support/inside.js';
+import { call, signIn } from './support/people.js';
+import { type RateKeeper, startRateKeeper } from './support/rate-keeper.js';
+import { startRedis, type TestRedis } from './support/redis.js';
+
+/** Two gateways over one database and one Redis, and a bucket behind somebody who counts. */
+let redis: TestRedis;
+let store: S3Double;
+let keeper: RateKeeper;
+let gateways: TestGateway[] = [];
+let clients: Client[] = [];
+let token: string;
+let bucket: Connection | undefined;
+
+beforeAll(async () => {
+  [redis, store] = await Promise.all([startRedis(), startS3Double({ createOnly: 'heeded' })]);
+  keeper = await startRateKeeper(store.endpoint);
+  const environment = { REDIS_URL: redis.url, TESSERA_ALLOW_HOSTS: '127.0.0.1' };
+  const first = await startGateway({ environment });
+  const shared = { DATABASE_URL: first.databaseUrl, TESSERA_ROOT_KEY_FILE: join(first.dataFolder, 'root.key') };
+  gateways = [first, await startGateway({ environment: { ...environment, ...shared } })];
+  token = await signIn(first);
+  clients = gateways.map((gateway) => new Client(gateway, token, 32));
+  const { items } = (await call(first, '/api/cloud/connections', { token })).json<ConnectionList>();
+  for (const { id } of items) await change(id, { enabled: false });
+}, 90_000);
+afterAll(async () => {
+  for (const client of clients) client[Symbol.dispose]();
+  for (const gateway of gateways.toReversed()) await gateway.stop();
+  await keeper?.stop();
+  await store?.stop();
+  await redis?.stop();
+});
+beforeEach(() => {
+  Object.assign(keeper, { perSecond: null, retryAfterSeconds: 1, down: false, crowd: 0 });
+});
+
+/** A connection that nothing was learned about; those before it are not used any more. */
+async function connectAnew(): Promise<void> {
+  Object.assign(keeper, { perSecond: null, down: false });
+  keeper.forgive();
+  if (bucket) await change(bucket.id, { enabled: false });
+  const body = {
+    label: 'Bucket',
+    endpoint: keeper.url,
+    region: 'us-east-1',
+    bucket: store.bucket,
+    accessKeyId: store.accessKeyId,
+    secretAccessKey: store.secretAccessKey,
+    prefix: randomBytes(4).toString('hex'),
+  };
+  const made = await call(gateways[0]!, '/api/cloud/connections/s3', { token, body });
+  expect([made.status, made.text]).toEqual([201, expect.anything()]);
+  bucket = made.json<Connection>();
+  // Each gateway goes by what it read of the connections for two seconds.
+  for (const [index, client] of clients.entries()) {
+    const path = `first/${bucket.id}-${index}`;
+    await vi.waitFor(
+      async () => {
+        await client.put(path, small);
+        expect(await placedOn(client, path)).toBe(bucket!.id);
+      },
+      { timeout: 10_000 },
+    );
+  }
+}
+
+async function placedOn(client: Client, path: string): Promise<string | undefined> {
+  const { chunks } = (await client.placement(path)).json<Placement>();
+  return chunks[0]?.shards[0]?.connection;
+}
+
+async function heldBytes(): Promise<number> {
+  await using database = await intruder(gateways[0]!);
+  const { rows } = await database.query<{ held: string }>(
+    `select coalesce(sum(length), 0) as held from blobs where connection = $1 and state <> 'gone'`,
+    [bucket!.id],
+  );
+  return Number(rows[0]!.held);
+}
+
+async function change(id: string, body: object): Promise<void> {
+  const answer = await call(gateways[0]!, `/api/cloud/connections/${id}`, { method: 'PATCH', token, body });
+  expect([answer.status, answer.text]).toEqual([200, expect.anything()]);
+}
+
+async function details(gateway = gateways[0]!): Promise<ConnectionDetails> {
+  return (await call(gateway, `/api/cloud/connections/${bucket!.id}`, { token })).json<ConnectionDetails>();
+}
+
+const small = randomBytes(2_000);
+const large = randomBytes(700_000);
+
+/** So many small files, by so many clients at once, through both gateways; the statuses that are no success. */
+async function upload(folder: string, count: number, atOnce: number): Promise<number[]> {
+  const failed: number[] = [];
+  let next = 0;
+  const work = async (): Promise<void> => {
+    while (next < count) {
+      const number = (next += 1);
+      const { status } = await clients[number % 2]!.put(`${folder}/${number}`, small);
+      if (status >= 300) failed.push(status);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  return failed;
+}
+
+describe('A cloud that lets only so many requests through', () => {
+  beforeAll(connectAnew);
+
+  it('is asked by no gateway inside a Retry-After, and not too often once its rate is known', async () => {
+    Object.assign(keeper, { perSecond: 60, retryAfterSeconds: 1 });
+    const before = keeper.asked;
+    expect(await upload('warm', 300, 16)).toEqual([]);
+    const learning = keeper.refused;
+    expect(learning).toBeGreaterThan(0);
+    expect(await upload('small', 700, 16)).toEqual([]);
+    expect(keeper.refused - learning).toBe(0);
+    expect(keeper.early).toBe(0);
+    console.info(
+      `1,000 small files: ${keeper.asked - before} requests, ${learning} refused while the rate was learned`,
+    );
+    expect((await details()).activity.throttles).toBeGreaterThan(0);
+  }, 120_000);
+
+  it('is left alone for as long as it says, and its uploads wait for it within bounds', async () => {
+    Object.assign(keeper, { perSecond: 0, retryAfterSeconds: 4 });
+    const { early, refused } = keeper;
+    const began = performance.now();
+    const uploads = upload('patient', 4, 4);
+    await expect.poll(() => keeper.refused, { timeout: 10_000 }).toBeGreaterThan(refused);
+    keeper.perSecond = null;
+    expect(await uploads).toEqual([]);
+    expect(performance.now() - began).toBeGreaterThan(4_000);
+    expect(keeper.early).toBe(early);
+  }, 60_000);
+
+  it('is not waited for when it asks for longer than a client waits: 503, and when to come back', async () => {
+    Object.assign(keeper, { perSecond: 0, retryAfterSeconds: 120 });
+    const { early, asked } = keeper;
+    const answers = await Promise.all(clients.map((client) => client.put('impatient', small)));
+    for (const { status, headers } of answers) {
+      expect(status).toBe(503);
+      expect(Number(headers['retry-after'])).toBeGreaterThan(60);
+    }
+    expect(keeper.early).toBe(early);
+    expect(keeper.asked - asked).toBeLessThanOrEqual(4);
+    const shown = await details();
+    expect(shown).toMatchObject({ status: 'degraded', lastError: 'The provider asked us to slow down.' });
+    expect(shown.activity.pausedSeconds).toBeGreaterThan(60);
+  }, 60_000);
+});
+
+describe('A cloud that fails', () => {
+  beforeAll(connectAnew);
+
+  it('is left alone after failures in a row, by all gateways, and used again when it answers', async () => {
+    keeper.down = true;
+    const uploads = upload('down', 12, 12);
+    const gates = gateways.map((gateway) => inside(gateway, Gates));
+    await expect
+      .poll(() => gates.every((gate) => gate.state(bucket!.id)!.resting), { timeout: 20_000, interval: 20 })
+      .toBe(true);
+    const { asked } = keeper;
+    await expect.poll(async () => (await details()).status).toBe('degraded');
+    expect(keeper.asked - asked).toBeLessThan(10);
+    keeper.down = false;
+    expect(await uploads).toEqual([]);
+    expect(await upload('up', 10, 4)).toEqual([]);
+    expect(gates.map((gate) => gate.state(bucket!.id)!.resting)).toEqual([false, false]);
+    await expect.poll(async () => (await details()).activity.failures, { timeout: 10_000 }).toBeGreaterThan(4);
+  }, 120_000);
+});
+
+describe('Limits', () => {
+  beforeAll(connectAnew);
+
+  it('hold in all gateways within seconds', async () => {
+    await change(bucket!.id, { limits: { concurrency: 1, requestsPerSecond: 20 } });
+    await expect
+      .poll(
+        async () => {
+          keeper.crowd = 0;
+          const { asked } = keeper;
+          const began = performance.now();
+          expect(await upload('slowly', 30, 6)).toEqual([]);
+          const perSecond = (keeper.asked - asked) / ((performance.now() - began) / 1000);
+          return { crowd: keeper.crowd, calm: perSecond < 25 };
+        },
+        { timeout: 30_000 },
+      )
+      .toEqual({ crowd: 1, calm: true });
+    await change(bucket!.id, { limits: { concurrency: null, requestsPerSecond: null } });
+    expect((await details()).limits).toEqual({});
+  }, 60_000);
+
+  it('of bytes a day and of bytes that may lie there are kept', async () => {
+    const held = await heldBytes();
+    await change(bucket!.id, { limits: { maxBytes: held + 20_000 } });
+    for (const gateway of gateways) await inside(gateway, Gates).refresh();
+    const statuses = await upload('bounded', 12, 3);
+    expect(new Set(statuses)).toEqual(new Set([507]));
+    expect(statuses.length).toBeGreaterThan(3);
+    expect(await heldBytes()).toBeLessThanOrEqual(held + 20_000);
+    await change(bucket!.id, {
+      limits: { maxBytes: null, bytesPerDay: 1024 * 1024 + (await details()).activity.bytesUp },
+    });
+    for (const gateway of gateways) await inside(gateway, Gates).refresh();
+    await expect
+      .poll(async () => (await clients[1]!.put('day', large)).status, { timeout: 20_000, interval: 50 })
+      .toBe(503);
+    const { bytesUp } = (await details()).activity;
+    await change(bucket!.id, { limits: { bytesPerDay: null } });
+    expect(bytesUp).toBeGreaterThan(1024 * 1024);
+  }, 60_000);
+
+  it('that make no sense are refused', async () => {
+    for (const limits of [
+      { concurrency: 0 },
+      { requestsPerSecond: 0 },
+      { uploadBytesPerSecond: 1 },
+      { bytesPerDay: 5 },
+      { x: 1 },
+    ]) {
+      const path = `/api/cloud/connections/${bucket!.id}`;
+      expect((await call(gateways[0]!, path, { method: 'PATCH', token, body: { limits } })).status).toBe(422);
+    }
+  });
+});
+
+describe('A Redis that dies', () => {
+  beforeAll(connectAnew);
+
+  it('stops nothing: each gateway paces itself meanwhile', async () => {
+    const uploads = upload('without', 200, 12);
+    await redis.kill();
+    expect(await uploads).toEqual([]);
+    expect(await upload('still-without', 50, 12)).toEqual([]);
+    await redis.startAgain();
+    expect(await upload('with-again', 50, 12)).toEqual([]);
+  }, 60_000);
+});
