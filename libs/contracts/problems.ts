@@ -70,6 +70,8 @@ export const problems = {
     'Cursor expired',
     'What came after this cursor is not remembered any more. List the tree anew, and go on with a new cursor.',
   ),
+  'upload-offset': kind(409, 'Not at this offset', 'The upload stands at another byte: ask where, and go on there.'),
+  'tus-version': kind(412, 'Not tus 1.0', 'The call wants `Tus-Resumable: 1.0.0`.'),
   'precondition-failed': kind(412, 'Precondition failed', 'What the call was meant for has changed meanwhile.'),
   'too-large': kind(413, 'Too large', 'The body is larger than this call takes.'),
   'address-too-long': kind(414, 'Address too long', 'The address of the request is longer than the gateway reads.'),
@@ -111,6 +113,11 @@ export const problems = {
   'precondition-required': kind(428, 'Precondition required', 'The call must say which state it is meant for.'),
   'too-many-requests': kind(429, 'Too many requests', 'Retry-After says when it is worth another try.'),
   'headers-too-large': kind(431, 'Headers too large', 'The headers of the request are larger than the gateway reads.'),
+  'checksum-mismatch': kind(
+    460,
+    'Checksum mismatch',
+    'The part does not have the checksum that came with it; it was dropped.',
+  ),
   internal: kind(500, 'Internal error', 'The gateway failed. The request id finds the reason in its log.'),
   'not-implemented': kind(501, 'Not implemented', 'The gateway does not do this yet.'),
   'content-damaged': kind(

@@ -20,6 +20,7 @@ export type Label =
   | 'manifest/commitment'
   | 'manifest/header'
   | 'manifest/page'
+  | 'upload/state'
   | 'version/mac'
   | 'version/digest';
 

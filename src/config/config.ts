@@ -38,6 +38,8 @@ export abstract class Config {
   abstract readonly maxConnections: number;
   abstract readonly stallSeconds: number;
   abstract readonly stopSeconds: number;
+  /** For how long an upload over several requests may stand still. */
+  abstract readonly uploadHours: number;
   abstract readonly chunkBytes: number;
   abstract readonly byteBudget: number;
   /** 0 is never. */

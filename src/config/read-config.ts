@@ -62,6 +62,7 @@ function arrange(given: Settings): Config {
     maxConnections: given.TESSERA_MAX_CONNECTIONS,
     stallSeconds: given.TESSERA_STALL_SECONDS,
     stopSeconds: given.TESSERA_STOP_SECONDS,
+    uploadHours: given.TESSERA_UPLOAD_HOURS,
     chunkBytes: given.TESSERA_CHUNK_BYTES,
     byteBudget: given.TESSERA_BYTE_BUDGET,
     trashDays: given.TESSERA_TRASH_DAYS,

@@ -84,6 +84,10 @@ export const settings = z.object({
     .wholeNumber(0, 3600)
     .prefault('10')
     .describe('How long a stop waits for the requests in flight.'),
+  TESSERA_UPLOAD_HOURS: kind
+    .wholeNumber(1, 8760)
+    .prefault('24')
+    .describe('How long an upload over several requests (tus) may stand still before it is given up.'),
   TESSERA_CHUNK_BYTES: kind
     .byteCount(64 * 1024, 64 * 1024 * 1024)
     .prefault('8MiB')

@@ -35,7 +35,8 @@ export interface NewContent {
   readonly wrappedKey: Buffer;
   readonly data: number;
   readonly parity: number;
-  readonly gateway: string;
+  /** Null for a draft that a lease of its own keeps, over several requests and gateways. */
+  readonly gateway: string | null;
 }
 
 /** Opens the draft and records its first intent, in one statement: nothing was sent before it is committed. */
@@ -49,6 +50,67 @@ export async function openDraft(sql: Sql, content: NewContent, chunk: IntendedCh
      select 1`,
     [...intentValues(content.account, content.id, chunk), ...keyValues(content), content.gateway],
   );
+}
+
+/** Opens a draft that is kept by its lease: nothing of it lies anywhere yet. */
+export async function openLeasedDraft(sql: Sql, content: NewContent, leaseSeconds: number): Promise<void> {
+  await sql.query(
+    `insert into contents (account, id, state, account_key, wrapped_key, data, parity, lease_until)
+     values ($1, $2, 'open', $3, $4, $5, $6, now() + make_interval(secs => $7))`,
+    [content.account, content.id, ...keyValues(content), leaseSeconds],
+  );
+}
+
+/** A draft that is open still. Its key opens it whichever gateway asks. */
+export async function leasedDraft(sql: Sql, account: string, id: string): Promise<NewContent | undefined> {
+  const rows = await sql.query<NewContent>(
+    `select account, id, account_key as "accountKey", wrapped_key as "wrappedKey", data, parity, null as gateway
+     from contents where account = $1 and id = $2 and state = 'open' and lease_until > now()`,
+    [account, id],
+  );
+  return rows[0];
+}
+
+/** What was noted live so far becomes so in the caller's transaction, under a share lock of the open draft. */
+export async function enliven(
+  sql: Sql,
+  draft: { account: string; id: string },
+  live: readonly LiveBlob[],
+): Promise<boolean> {
+  const rows = await sql.query(
+    `with draft as (
+       select 1 from contents where account = $1 and id = $2 and state = 'open' for share
+     ), lively as (
+       update blobs set state = 'live', checksum = l.checksum
+       from unnest($3::uuid[], $4::text[]) as l(id, checksum), draft
+       where blobs.account = $1 and blobs.id = l.id and blobs.state = 'intended'
+     )
+     select 1 from draft`,
+    [draft.account, draft.id, ...liveValues(live)],
+  );
+  return rows.length > 0;
+}
+
+/** Gives up the chunks from this one on, for whoever goes on in their place: what may lie at connections is condemned. */
+export async function dropChunksFrom(sql: Sql, draft: { account: string; id: string }, index: number): Promise<void> {
+  // An intent holds this row shared: whichever is under way is seen by both statements below, or by neither.
+  await sql.query(`select 1 from contents where account = $1 and id = $2 for update`, [draft.account, draft.id]);
+  await sql.execute(
+    `update blobs set state = 'condemned', condemned_at = now()
+     where account = $1 and state in ('intended', 'live')
+       and id in (select blob from shards where account = $1 and content = $2 and chunk >= $3)`,
+    [draft.account, draft.id, index],
+  );
+  await sql.execute(`delete from chunks where account = $1 and content = $2 and index >= $3`, [
+    draft.account,
+    draft.id,
+    index,
+  ]);
+}
+
+/** Pages of a manifest that was never closed. */
+export async function dropPages(sql: Sql, draft: { account: string; id: string }): Promise<void> {
+  await sql.execute(`delete from manifest_pages where account = $1 and content = $2`, [draft.account, draft.id]);
 }
 
 /**

@@ -4,6 +4,7 @@ import type { NewContentKey } from '../keys/index.js';
 import { abandonDraft, contentState, entomb } from './abandon.store.js';
 import {
   addChunk,
+  enliven,
   openDraft,
   replanShard,
   type IntendedBlob,
@@ -31,14 +32,16 @@ const CLEAR_UP_PAUSE_MS = 500;
  *  4. whoever gives a draft up sets its state first; only condemned blobs are ever deleted.
  */
 export class Draft {
-  private opened = false;
   private ended = false;
-  private readonly live: LiveBlob[] = [];
+  /** What is live and not written down; intents and settlements may overlap. */
+  private readonly live = new Set<LiveBlob>();
 
   constructor(
     private readonly database: Database,
     private readonly content: NewContent,
-    readonly key: NewContentKey,
+    readonly key: Pick<NewContentKey, 'keys'>,
+    /** Whether its row is there already. */
+    private opened = false,
   ) {}
 
   get account(): string {
@@ -56,9 +59,9 @@ export class Draft {
       this.opened = true;
       return;
     }
-    const live = this.live.slice();
+    const live = [...this.live];
     if (!(await addChunk(this.database, this.content, chunk, live))) throw new DraftLost();
-    this.live.splice(0, live.length);
+    this.written(live);
   }
 
   /** Commits that a shard is to lie elsewhere; what lies at the first place will be deleted. */
@@ -69,7 +72,17 @@ export class Draft {
 
   /** The provider has proved that it has the blob; recorded with the next intent or with the publication. */
   noteLive(blob: LiveBlob): void {
-    this.live.push(blob);
+    this.live.add(blob);
+  }
+
+  /** Writes down what is live by now, in one transaction with what `also` writes. Throws DraftLost. */
+  async settle(also: (sql: Sql) => Promise<void>): Promise<void> {
+    const live = [...this.live];
+    await this.database.tx(async (sql) => {
+      await also(sql);
+      if (!(await enliven(sql, this.content, live))) throw new DraftLost();
+    });
+    this.written(live);
   }
 
   async writePage(page: { page: number; startOffset: number; sealed: Buffer }): Promise<void> {
@@ -115,12 +128,16 @@ export class Draft {
     await this.database.tx((sql) => abandonDraft(sql, this.content));
   }
 
+  private written(live: readonly LiveBlob[]): void {
+    for (const blob of live) this.live.delete(blob);
+  }
+
   private async close(sql: Sql, finished: FinishedContent): Promise<void> {
     if (!this.opened) {
       if (!(await publishEmpty(sql, this.content, finished))) throw new SlabClosed();
       return;
     }
-    const { published, slab } = await publishDraft(sql, this.content, finished, this.live);
+    const { published, slab } = await publishDraft(sql, this.content, finished, [...this.live]);
     if (!published) throw new DraftLost();
     if (!slab) throw new SlabClosed();
   }

@@ -1,9 +1,11 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
-import { Database } from '../database/index.js';
+import { Database, type Sql } from '../database/index.js';
 import { AccountKeyring } from '../keys/index.js';
 import { abandonDraft, openDrafts } from './abandon.store.js';
 import { Draft } from './draft.js';
+import { leasedDraft, openLeasedDraft } from './draft.store.js';
+import { DraftLost } from './errors.js';
 import { GatewayLease } from '../gateways/index.js';
 
 /** A draft that its gateway does not know and that is older than this was left behind by a lost answer. */
@@ -40,6 +42,30 @@ export class Drafts {
       key.keys.chunkWrap.wipe();
       key.keys.manifest.wipe();
       this.known.delete(id);
+    }
+  }
+
+  /** Opens, in the caller's transaction, a draft that is filled over several requests. Upkeep gives it up when its lease ends. */
+  async begin(sql: Sql, account: string, draft: { id: string; spread: Spread; leaseSeconds: number }): Promise<void> {
+    const { id, spread, leaseSeconds } = draft;
+    const key = await this.keyring.newContentKey(account, id);
+    key.keys.chunkWrap.wipe();
+    key.keys.manifest.wipe();
+    const identity = { account, id, accountKey: key.accountKey, wrappedKey: key.wrapped, gateway: null };
+    await openLeasedDraft(sql, { ...identity, ...spread }, leaseSeconds);
+  }
+
+  /** Goes on with such a draft. However the work ends, the draft stays as it is. Throws DraftLost when it is over. */
+  async resume<T>(account: string, id: string, work: (draft: Draft) => Promise<T>): Promise<T> {
+    const content = await leasedDraft(this.database, account, id);
+    if (!content) throw new DraftLost();
+    const wrapped = { accountKey: content.accountKey, wrapped: content.wrappedKey };
+    const keys = await this.keyring.openContentKey(account, id, wrapped);
+    try {
+      return await work(new Draft(this.database, content, { keys }, true));
+    } finally {
+      keys.chunkWrap.wipe();
+      keys.manifest.wipe();
     }
   }
 

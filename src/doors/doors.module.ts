@@ -3,6 +3,7 @@ import { FilesModule } from '../files/index.js';
 import { TransfersModule } from '../transfers/index.js';
 import { BytesController } from './webdav/bytes.controller.js';
 import { EntriesController } from './webdav/entries.controller.js';
+import { TusController } from './tus/tus.controller.js';
 import { GreetController } from './webdav/greet.controller.js';
 import { LocksController } from './webdav/locks.controller.js';
 import { Preconditioned } from './webdav/preconditioned.js';
@@ -15,7 +16,7 @@ import { Propfind } from './webdav/propfind.js';
  */
 @Module({
   imports: [FilesModule, TransfersModule],
-  controllers: [GreetController, BytesController, EntriesController, PropertiesController, LocksController],
+  controllers: [GreetController, BytesController, EntriesController, PropertiesController, LocksController, TusController],
   providers: [Preconditioned, Propfind],
 })
 export class DoorsModule {}

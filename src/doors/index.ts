@@ -1,2 +1,3 @@
 export { DoorsModule } from './doors.module.js';
 export * from './webdav/faults.js';
+export * from './tus/faults.js';

@@ -143,6 +143,9 @@ export const faultProblems: readonly Row[] = [
   row(files.NoSuchVersion, 'not-found'),
   row(files.NewestStays, 'conflict'),
 
+  row(doors.TusUnspoken, 'tus-version'),
+  row(doors.PartUntyped, 'body-unexpected'),
+  row(doors.ChecksumUnknown, 'bad-request'),
   row(doors.DavUnreadable, 'bad-request'),
   row(doors.BodyUnexpected, 'body-unexpected'),
   row(doors.MethodUnfit, 'method-not-allowed'),
@@ -158,6 +161,14 @@ export const faultProblems: readonly Row[] = [
   row(transfers.DigestMismatch, 'digest-mismatch'),
   row(transfers.HeaderRefused, 'bad-request'),
   row(transfers.RangeUnsatisfiable, 'range'),
+  row(transfers.UploadUnknown, 'not-found'),
+  row(transfers.OffsetWrong, 'upload-offset'),
+  row(transfers.UploadTakenOver, 'conflict'),
+  row(transfers.LengthChanged, 'bad-request'),
+  row(transfers.ChecksumMismatch, 'checksum-mismatch'),
+  row(transfers.TooManyUploads, 'conflict'),
+  row(transfers.TooManyChunks, 'too-large'),
+  row(transfers.UploadTooLong, 'too-large'),
 ];
 
 export interface Mapped {

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Draft } from '../contents/index.js';
 import { ByteBudgets } from './byte-budgets.js';
+import { nativeHash, type PlainHash } from './plain-hash.js';
 import { ChunkCutter, type SealedChunk } from './seal-chunks.js';
 import { SendChunk, type Sending } from './send-chunk.js';
 
@@ -20,6 +21,10 @@ export interface SendingPlan {
   readonly total: number | undefined;
   readonly beforeIntent: (lengthSoFar: number) => Promise<void>;
   readonly afterIntent: (chunk: SealedChunk) => Promise<void>;
+  /** Called for one chunk after the other, each when it and all before it are durable. */
+  readonly afterSent?: (chunk: SealedChunk) => Promise<void>;
+  readonly from?: { readonly index: number; readonly offset: number };
+  readonly hash?: PlainHash;
 }
 
 export interface SentBody {
@@ -51,16 +56,22 @@ export class ChunkSender {
     body.gone.addEventListener('abort', leave, { once: true });
     const identity = { account: draft.account, content: draft.id, keys: draft.key.keys };
     const { uploads: room, frames } = this.budgets;
-    const cutter = new ChunkCutter({ ...identity, ...plan, room, frames, signal });
+    const hash = plan.hash ?? nativeHash();
+    const cutter = new ChunkCutter({ ...identity, ...plan, hash, room, frames, signal });
     const underWay = new Set<Promise<void>>();
-    let chunks = 0;
+    let chunks = plan.from?.index ?? 0;
+    let before: Promise<void> = Promise.resolve();
     try {
       for await (const chunk of cutter.chunks(body.open(signal))) {
         const send = await this.intend(draft, chunk, plan, cutter.length);
+        const earlier = before;
         const sent: Promise<void> = send(signal)
+          .then(() => earlier)
+          .then(() => (signal.aborted ? undefined : plan.afterSent?.(chunk)))
           .catch((error: unknown) => failure.abort(error))
           .finally(() => underWay.delete(sent));
         underWay.add(sent);
+        before = sent;
         chunks += 1;
         if (underWay.size >= SENDING_AT_ONCE) await Promise.race(underWay);
         signal.throwIfAborted();

@@ -35,3 +35,58 @@ export class RangeUnsatisfiable extends Fault {
     super('The file has no such range.');
   }
 }
+
+/** No upload of this account has this id, or its time is over. */
+export class UploadUnknown extends Fault {
+  constructor() {
+    super('There is no such upload, or its time is over.');
+  }
+}
+
+/** The client believes that the upload stands elsewhere. */
+export class OffsetWrong extends Fault {
+  constructor(readonly offset: number) {
+    super(`The upload goes on at byte ${offset}.`);
+  }
+}
+
+/** A later request goes on with the same upload: this one has no say any more. */
+export class UploadTakenOver extends Fault {
+  override readonly retriable = true;
+
+  constructor() {
+    super('Another request goes on with this upload.');
+  }
+}
+
+export class LengthChanged extends Fault {
+  constructor() {
+    super('The length of this upload was told before, or more has come already.');
+  }
+}
+
+/** What came does not have the checksum that it came with; it does not count. */
+export class ChecksumMismatch extends Fault {
+  constructor() {
+    super('What came does not have the checksum that was sent with it.');
+  }
+}
+
+export class TooManyUploads extends Fault {
+  constructor() {
+    super('There are too many unfinished uploads. Finish or end some of them first.');
+  }
+}
+
+export class TooManyChunks extends Fault {
+  constructor() {
+    super('This upload came in too many small pieces. Send more at a time.');
+  }
+}
+
+/** More came than the upload said that it was long. */
+export class UploadTooLong extends Fault {
+  constructor() {
+    super('This is more than the upload was said to be long.');
+  }
+}

@@ -40,8 +40,10 @@ export class RoomForUpload {
   async reserve(
     account: string,
     length: number | undefined,
+    /** What else has to fit beside it. */
+    beside = 0,
   ): Promise<{ spread: Spread; reservation: QuotaReservation }> {
-    const reservation = await this.quota.reserve(account, length ?? 0);
+    const reservation = await this.quota.reserve(account, (length ?? 0) + beside);
     try {
       const { spread, candidates } = await this.spreads.plan(account);
       const needed = length === undefined ? 0 : sealedTotal(length, this.config.chunkBytes);

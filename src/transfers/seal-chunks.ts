@@ -1,10 +1,11 @@
-import { createHash, randomUUIDv7 } from 'node:crypto';
+import { randomUUIDv7 } from 'node:crypto';
 import { type ByteBudget, SealedStage, type StageRoom } from '#chunks';
 import { ChunkSealer, FRAME_LENGTH, paddedLength, SecretKey, sealedLength, wrapKey, type ManifestEntry } from '#crypto';
 import { ShardDigest } from '#dispersal';
 import type { ContentKeys } from '../keys/index.js';
 import { chunkKeyContext } from './chunk-key.js';
 import { BodyCutShort, BodyTooLong } from './errors.js';
+import type { PlainHash } from './plain-hash.js';
 
 /** A whole sealed chunk, waiting in its stage to be sent. */
 export interface SealedChunk {
@@ -12,6 +13,8 @@ export interface SealedChunk {
   readonly wrappedKey: Buffer;
   readonly digest: Buffer;
   readonly stage: SealedStage;
+  /** How far the plaintext's hash had come with this chunk's last byte, where it can be told. */
+  readonly hashState: Buffer | null;
 }
 
 export interface SealingContext {
@@ -25,6 +28,9 @@ export interface SealingContext {
   /** Where a body of unknown length has to be granted the frame that it holds back. */
   readonly frames: ByteBudget;
   readonly signal: AbortSignal;
+  /** Where an upload goes on that was begun before. */
+  readonly from?: { readonly index: number; readonly offset: number };
+  readonly hash: PlainHash;
 }
 
 /** The plaintext's hash, complete when the chunks are. */
@@ -39,33 +45,34 @@ export interface BodyHash {
  * Whoever takes a chunk releases its stage; a chunk that is not finished is released here.
  */
 export class ChunkCutter implements BodyHash {
-  private readonly hash = createHash('sha256');
-  private offset = 0;
-  private index = 0;
+  private offset: number;
+  private index: number;
   private current: OpenChunk | null = null;
 
-  constructor(private readonly context: SealingContext) {}
+  constructor(private readonly context: SealingContext) {
+    ({ index: this.index, offset: this.offset } = context.from ?? { index: 0, offset: 0 });
+  }
 
   get length(): number {
     return this.offset + (this.current?.sealer.plainLength ?? 0);
   }
 
   sha256(): Buffer {
-    return this.hash.digest();
+    return this.context.hash.digest();
   }
 
   async *chunks(body: AsyncIterable<Buffer>): AsyncGenerator<SealedChunk> {
-    const { total, frames, signal } = this.context;
+    const { total, frames, signal, hash } = this.context;
     using _held = total === undefined ? await frames.take(FRAME_LENGTH, { signal }) : null;
     try {
       for await (const piece of body) {
         // A length that came in a header of its own is held to by nobody but us.
         if (total !== undefined && this.length + piece.length > total) throw new BodyTooLong();
-        this.hash.update(piece);
         for (let rest = piece; rest.length > 0;) {
           this.current ??= await this.begin();
           const taken = rest.subarray(0, this.current.target - this.current.sealer.plainLength);
           rest = rest.subarray(taken.length);
+          hash.update(taken);
           await this.current.add(taken, signal);
           if (this.current.sealer.plainLength === this.current.target) yield await this.finish(this.current);
         }
@@ -108,7 +115,8 @@ export class ChunkCutter implements BodyHash {
     this.offset += length;
     this.index += 1;
     this.current = null;
-    return { entry, wrappedKey, digest: chunk.digest.digest(), stage: chunk.stage };
+    const hashState = this.context.hash.state();
+    return { entry, wrappedKey, digest: chunk.digest.digest(), stage: chunk.stage, hashState };
   }
 }
 

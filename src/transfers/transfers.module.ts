@@ -3,6 +3,7 @@ import { ConnectionsModule } from '../connections/index.js';
 import { ContentsModule } from '../contents/index.js';
 import { FilesModule } from '../files/index.js';
 import { KeysModule } from '../keys/index.js';
+import { AppendToUpload } from './append-to-upload.js';
 import { ByteBudgets } from './byte-budgets.js';
 import { ChunkSender } from './chunk-sender.js';
 import { ContentExchange } from './content-exchange.js';
@@ -13,6 +14,8 @@ import { RoomForUpload } from './room-for-upload.js';
 import { SendChunk } from './send-chunk.js';
 import { ShowPlacement } from './show-placement.js';
 import { StoreFile } from './store-file.js';
+import { UploadParts } from './upload-parts.js';
+import { Uploads } from './uploads.js';
 
 /**
  * Bytes in, bytes out: one file for each verb, which doors of any protocol call. Knows the order in
@@ -21,7 +24,19 @@ import { StoreFile } from './store-file.js';
 @Module({
   imports: [ConnectionsModule, ContentsModule, FilesModule, KeysModule],
   controllers: [ContentController, PlacementController],
-  providers: [ByteBudgets, ChunkSender, ContentExchange, ReadFile, RoomForUpload, SendChunk, ShowPlacement, StoreFile],
-  exports: [ContentExchange, ReadFile, RoomForUpload, StoreFile],
+  providers: [
+    AppendToUpload,
+    UploadParts,
+    Uploads,
+    ByteBudgets,
+    ChunkSender,
+    ContentExchange,
+    ReadFile,
+    RoomForUpload,
+    SendChunk,
+    ShowPlacement,
+    StoreFile,
+  ],
+  exports: [AppendToUpload, Uploads, ContentExchange, ReadFile, RoomForUpload, StoreFile],
 })
 export class TransfersModule {}

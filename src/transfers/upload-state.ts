@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import { Encoding, type ManifestEntry, openUploadState, SealBroken, sealUploadState } from '#crypto';
+import type { ContentKeys } from '../keys/index.js';
+import type { UploadRow } from './uploads.store.js';
+
+/** How far an upload's plaintext has come: its hash, and a chain over what the manifest will say of its chunks. */
+export interface UploadState {
+  readonly hash: Buffer | null;
+  readonly offset: number;
+  readonly chunks: number;
+  readonly chain: Buffer;
+}
+
+const CHAIN_LENGTH = 32;
+const beginning: UploadState = { hash: null, offset: 0, chunks: 0, chain: Buffer.alloc(CHAIN_LENGTH) };
+
+/** Whoever can change rows cannot leave chunks out of an upload, or put others in: the sealed state tells. */
+export function openState(keys: ContentKeys, row: UploadRow): UploadState {
+  const { account, id, sealed_hash: sealed } = row;
+  if (!sealed) {
+    if (row.chunks !== 0 || row.offset !== 0) throw new SealBroken();
+    return beginning;
+  }
+  const plain = openUploadState(keys.manifest, { account, content: id }, sealed);
+  const state = {
+    offset: Number(plain.readBigUInt64BE(0)),
+    chunks: plain.readUInt32BE(8),
+    chain: Buffer.from(plain.subarray(12, 12 + CHAIN_LENGTH)),
+    hash: Buffer.from(plain.subarray(12 + CHAIN_LENGTH)),
+  };
+  if (state.offset !== row.offset || state.chunks !== row.chunks) throw new SealBroken();
+  return state;
+}
+
+export function sealState(
+  keys: ContentKeys,
+  { account, id }: UploadRow,
+  state: UploadState & { hash: Buffer },
+): Buffer {
+  const plain = new Encoding()
+    .u64(state.offset)
+    .u32(state.chunks)
+    .bytes(state.chain, CHAIN_LENGTH)
+    .bytes(state.hash, state.hash.length)
+    .finish();
+  return sealUploadState(keys.manifest, { account, content: id }, plain);
+}
+
+export function chained(chain: Buffer, entry: ManifestEntry): Buffer {
+  const said = new Encoding()
+    .u64(entry.index)
+    .u64(entry.offset)
+    .u32(entry.length)
+    .u32(entry.padded)
+    .uuid(entry.keyId)
+    .bytes(entry.header, entry.header.length)
+    .finish();
+  return createHash('sha256').update(chain).update(said).digest();
+}
