@@ -100,8 +100,12 @@ describe('every route, called by everybody', () => {
     const theirs = routes.filter(({ path }) => /^\/api\/(?!health|docs|openapi|metrics|auth|admin|jobs)/.test(path));
     expect(theirs.length).toBeGreaterThan(10);
     const open = theirs.filter(({ access }) => typeof access !== 'object' || access.roles.join() !== 'user');
-    // A vendor sends a browser there: the state that it brings stands for its account.
-    expect(open.map(({ method, path }) => `${method} ${path}`)).toEqual(['GET /api/cloud/oauth/callback/:provider']);
+    // A vendor sends a browser there: the state that it brings stands for its account. What tus can do is nobody's.
+    expect(open.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      'GET /api/cloud/oauth/callback/:provider',
+      'OPTIONS /api/uploads',
+      'OPTIONS /api/uploads/:id',
+    ]);
   });
 
   it('keeps admins’ calls to admins, but for the record, which auditors read', () => {
@@ -128,6 +132,8 @@ describe('every route, called by everybody', () => {
       'GET /clouds',
       'GET /setup',
       'OPTIONS /',
+      'OPTIONS /api/uploads',
+      'OPTIONS /api/uploads/:id',
       'OPTIONS /dav',
       'OPTIONS /dav/*path',
       'POST /api/auth/login',

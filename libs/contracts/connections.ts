@@ -180,7 +180,7 @@ export const FolderQuery = UnsavedFolderQuery.extend({
 export type FolderQuery = z.infer<typeof FolderQuery>;
 
 /** The fields of the provider's form. */
-export const FolderRequest = z.looseObject({});
+export const FolderRequest = z.looseObject({ label: z.string().max(200).optional().describe('Passed over.') });
 export type FolderRequest = z.infer<typeof FolderRequest>;
 
 export const RemoteFolder = z.object({

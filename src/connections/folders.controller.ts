@@ -36,7 +36,7 @@ export class FoldersController {
     @CurrentCaller() caller: Caller,
     @FromPath(FolderParams) { provider, folderId }: FolderParams,
     @FromQuery(UnsavedFolderQuery) { cursor }: UnsavedFolderQuery,
-    @FromBody(FolderRequest) settings: FolderRequest,
+    @FromBody(FolderRequest) { label: _, ...settings }: FolderRequest,
   ): Promise<FolderList> {
     const by = { account: caller.accountId, admin: caller.roles.includes('admin') };
     return shown(

@@ -16,7 +16,14 @@ import { Propfind } from './webdav/propfind.js';
  */
 @Module({
   imports: [FilesModule, TransfersModule],
-  controllers: [GreetController, BytesController, EntriesController, PropertiesController, LocksController, TusController],
+  controllers: [
+    GreetController,
+    BytesController,
+    EntriesController,
+    PropertiesController,
+    LocksController,
+    TusController,
+  ],
   providers: [Preconditioned, Propfind],
 })
 export class DoorsModule {}

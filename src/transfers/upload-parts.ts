@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type FinishedManifest, MANIFEST_PAGE_CHUNKS, ManifestBuilder, type ManifestEntry } from '#crypto';
 import { type Draft, DraftLost, dropChunksFrom, type QuotaReservation } from '../contents/index.js';
 import { Database } from '../database/index.js';
-import { fileRecord, publishVersion, type FileRecord } from '../files/index.js';
+import { fileRecord, publishVersion, Tree, type FileRecord } from '../files/index.js';
 import { AccountKeyring } from '../keys/index.js';
 import { type Body, ChunkSender } from './chunk-sender.js';
 import { UploadTakenOver } from './errors.js';
@@ -28,6 +28,7 @@ export class UploadParts {
     private readonly room: RoomForUpload,
     private readonly sender: ChunkSender,
     private readonly keyring: AccountKeyring,
+    private readonly tree: Tree,
   ) {}
 
   /** The whole length, and what the account's other uploads hold already. */
@@ -66,12 +67,17 @@ export class UploadParts {
     const modifiedAt = upload.modified_at ?? new Date();
     const version = { content: id, size: state.offset, sha256, contentType: upload.content_type, modifiedAt };
     const finished = { size: state.offset, chunks: state.chunks, manifest: { header, pages } };
-    const published = await draft.publish(finished, reservation, async (sql) => {
-      if (!(await notePublished(sql, upload))) throw new UploadTakenOver();
-      // A request that had this upload before may have intended one more; from here on none can.
-      await dropChunksFrom(sql, upload, upload.chunks);
-      return publishVersion(sql, keys, target, version);
-    });
+    const published = await this.tree.publishAdmitted(
+      target,
+      await this.tree.checkTarget(account, upload.names, {}),
+      (admission) =>
+        draft.publish(finished, reservation, async (sql) => {
+          if (!(await notePublished(sql, upload))) throw new UploadTakenOver();
+          // A request that had this upload before may have intended one more; from here on none can.
+          await dropChunksFrom(sql, upload, upload.chunks);
+          return publishVersion(sql, keys, { ...target, admission }, version);
+        }),
+    );
     return fileRecord(this.keyring, account, published);
   }
 

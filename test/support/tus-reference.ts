@@ -39,7 +39,7 @@ class MemoryStore extends DataStore {
 
   override async getUpload(id: string): Promise<Upload> {
     const { upload } = this.file(id);
-    return new Upload({ ...upload, size: upload.size, offset: upload.offset });
+    return new Upload({ id, size: upload.size, offset: upload.offset, metadata: upload.metadata });
   }
 
   override async declareUploadLength(id: string, size: number): Promise<void> {
