@@ -25,5 +25,4 @@ export { openBytes, sealBytes } from './sealed-bytes.js';
 export { SecretKey } from './secret-key.js';
 export { checkVersion, openVersion, sealVersion, type SealedVersion, type VersionFields } from './version.js';
 export { openUploadState, sealUploadState } from './upload-state.js';
-export { openVersion, sealVersion, type SealedVersion, type VersionFields } from './version.js';
 export { unwrapKey, wrapKey, WRAPPED_KEY_LENGTH, type WrapContext, type WrapPurpose } from './wrapping.js';

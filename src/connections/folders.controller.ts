@@ -36,11 +36,11 @@ export class FoldersController {
     @CurrentCaller() caller: Caller,
     @FromPath(FolderParams) { provider, folderId }: FolderParams,
     @FromQuery(UnsavedFolderQuery) { cursor }: UnsavedFolderQuery,
-    @FromBody(FolderRequest) { label: _, ...settings }: FolderRequest,
+    @FromBody(FolderRequest) { label = provider, ...settings }: FolderRequest,
   ): Promise<FolderList> {
     const by = { account: caller.accountId, admin: caller.roles.includes('admin') };
     return shown(
-      await this.folders.before(by, { provider, label: provider, settings, house: false }, folderId, cursor),
+      await this.folders.before(by, { provider, label, settings, house: false }, folderId, cursor),
     );
   }
 }
