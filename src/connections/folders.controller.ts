@@ -39,9 +39,7 @@ export class FoldersController {
     @FromBody(FolderRequest) { label = provider, ...settings }: FolderRequest,
   ): Promise<FolderList> {
     const by = { account: caller.accountId, admin: caller.roles.includes('admin') };
-    return shown(
-      await this.folders.before(by, { provider, label, settings, house: false }, folderId, cursor),
-    );
+    return shown(await this.folders.before(by, { provider, label, settings, house: false }, folderId, cursor));
   }
 }
 
