@@ -162,10 +162,19 @@ describe('the question that is asked', () => {
     }
   });
 
-  it('wants a sign-in of the last two hours (22)', async () => {
+  it('wants a sign-in of the last two hours, as every way to connect or disconnect does (22)', async () => {
     await sql.query(`update sessions set created_at = now() - interval '121 minutes' where account = $1`, [anna.id]);
-    const answer = await call(gateway, `/api/cloud/oauth/initiate/${CLOUD}`, { token: anna.token });
-    expect([answer.status, answer.json()['type']]).toEqual([403, 'sign-in-again']);
+    const body = { label: 'Mine', url: 'https://dav.example/', username: 'a', password: 'b' };
+    for (const [method, path, sent] of [
+      ['GET', `/api/cloud/oauth/initiate/${CLOUD}`, undefined],
+      ['POST', '/api/cloud/connections/webdav', body],
+      ['POST', '/api/cloud/login/webdav', body],
+      ['DELETE', `/api/cloud/connections/${anna.id}`, undefined],
+    ] as const) {
+      const answer = await call(gateway, path, { method, token: anna.token, body: sent });
+      expect([answer.status, answer.json()['type']]).toEqual([403, 'sign-in-again']);
+    }
+    expect((await call(gateway, '/api/cloud/connections', { token: anna.token })).status).toBe(200);
     anna = { ...anna, token: await signIn(gateway, anna) };
     expect((await begin(gateway, anna.token)).state).toHaveLength(43);
   });

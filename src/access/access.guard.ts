@@ -9,6 +9,7 @@ import type { Caller } from './caller.js';
 import { cookieName } from './cookie.js';
 import { type Credentials, readCredentials } from './credentials.js';
 import { ForeignOrigin, NotAllowed, NotSignedIn } from './faults.js';
+import { requireRecentSignIn } from './recent-sign-in.js';
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 const CHALLENGE = 'Basic realm="Tessera", charset="UTF-8"';
@@ -42,6 +43,7 @@ export class AccessGuard implements CanActivate {
     request.caller = await this.#recognise(request, credentials, rule);
     if (asksForPassword(rule)) response.removeHeader('WWW-Authenticate');
     if (!allows(rule, request.caller)) throw new NotAllowed();
+    if (typeof rule === 'object' && rule.recent === true) await requireRecentSignIn(this.sessions, request.caller);
     return true;
   }
 

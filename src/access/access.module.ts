@@ -2,7 +2,6 @@ import { Global, Module } from '@nestjs/common';
 import { APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import { AccountsModule } from '../accounts/index.js';
 import { AccessGuard } from './access.guard.js';
-import { RecentSignIn } from './recent-sign-in.js';
 import { RouteTable } from './route-table.js';
 
 /**
@@ -13,7 +12,7 @@ import { RouteTable } from './route-table.js';
 @Global()
 @Module({
   imports: [AccountsModule, DiscoveryModule],
-  providers: [RecentSignIn, RouteTable, { provide: APP_GUARD, useClass: AccessGuard }],
-  exports: [RecentSignIn, RouteTable],
+  providers: [RouteTable, { provide: APP_GUARD, useClass: AccessGuard }],
+  exports: [RouteTable],
 })
 export class AccessModule {}

@@ -10,7 +10,16 @@ import {
   ProviderParams,
 } from '#contracts';
 import { providers } from '#storage';
-import { Access, type Caller, CurrentCaller, Describe, FromBody, FromPath, USERS } from '../access/index.js';
+import {
+  Access,
+  type Caller,
+  CurrentCaller,
+  Describe,
+  FromBody,
+  FromPath,
+  RECENT_USERS,
+  USERS,
+} from '../access/index.js';
 import { ChangeConnection } from './change-connection.js';
 import { Connect, type ConnectRequest, type Connector } from './connect.js';
 import { providerKind } from './provider-kind.js';
@@ -72,11 +81,11 @@ export class ConnectionsController {
   }
 
   @Post('connections/:provider')
-  @Access(USERS)
+  @Access(RECENT_USERS)
   @Describe({
     summary: 'Tests a place (write, read back, compare, delete) and keeps it. Takes the fields of the provider’s form.',
     answers: { 201: ConnectionDetails },
-    problems: ['connection-test-failed', 'exists', 'not-found', 'forbidden', 'too-many-requests'],
+    problems: ['connection-test-failed', 'exists', 'not-found', 'forbidden', 'sign-in-again', 'too-many-requests'],
   })
   async make(
     @CurrentCaller() caller: Caller,

@@ -8,7 +8,16 @@ import {
   WebLoginParams,
   WebLoginWaiting,
 } from '#contracts';
-import { Access, type Caller, CurrentCaller, Describe, FromBody, FromPath, USERS } from '../access/index.js';
+import {
+  Access,
+  type Caller,
+  CurrentCaller,
+  Describe,
+  FromBody,
+  FromPath,
+  RECENT_USERS,
+  USERS,
+} from '../access/index.js';
 import type { Connector } from './connect.js';
 import { ShowConnections } from './show-connections.js';
 import { Spreads } from './spreads.js';
@@ -26,12 +35,12 @@ export class WebLoginController {
   ) {}
 
   @Post(':provider')
-  @Access(USERS)
+  @Access(RECENT_USERS)
   @Describe({
     summary:
       'Begins to connect by the provider’s own sign-in page; takes its address as `url`. Open `page` in a browser.',
     answers: { 201: WebLoginBegun },
-    problems: ['not-found', 'forbidden', 'too-many-requests', 'unavailable'],
+    problems: ['not-found', 'forbidden', 'sign-in-again', 'too-many-requests', 'unavailable'],
   })
   async begin(
     @CurrentCaller() caller: Caller,

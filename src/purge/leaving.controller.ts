@@ -1,6 +1,15 @@
 import { Controller, Delete, Get, HttpCode } from '@nestjs/common';
 import { IdParams, Leaving, LeavingQuery } from '#contracts';
-import { Access, type Caller, CurrentCaller, Describe, FromPath, FromQuery, USERS } from '../access/index.js';
+import {
+  Access,
+  type Caller,
+  CurrentCaller,
+  Describe,
+  FromPath,
+  FromQuery,
+  RECENT_USERS,
+  USERS,
+} from '../access/index.js';
 import { Disconnect } from './disconnect.js';
 
 /** Letting a connection go. */
@@ -21,12 +30,12 @@ export class LeavingController {
 
   @Delete(':id')
   @HttpCode(204)
-  @Access(USERS)
+  @Access(RECENT_USERS)
   @Describe({
     summary:
       'Removes a connection and forgets its credentials at once. Refused while files lie there, unless `force` says that what lies only there may become unreadable.',
     answers: { 204: null },
-    problems: ['not-found', 'forbidden', 'connection-in-use'],
+    problems: ['not-found', 'forbidden', 'sign-in-again', 'connection-in-use'],
   })
   remove(
     @CurrentCaller() caller: Caller,

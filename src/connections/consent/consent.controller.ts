@@ -40,7 +40,7 @@ export class ConsentController {
   ) {}
 
   @Get('initiate/:provider')
-  @Access({ roles: ['user'] })
+  @Access({ roles: ['user'], recent: true })
   @Describe({
     summary: 'Begins to connect by consent: the address of the vendor’s page, or the way there for a browser.',
     answers: { 200: ConsentStarted, 302: null },

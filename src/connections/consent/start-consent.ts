@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Consent, OAuthRules } from '#storage';
-import { type Caller, RecentSignIn, SignInTooOld } from '../../access/index.js';
+import { type Caller, SignInTooOld } from '../../access/index.js';
 import { Config } from '../../config/index.js';
 import { Database } from '../../database/index.js';
 import { connectionById, type ConnectionRow } from '../connections.store.js';
@@ -34,16 +34,14 @@ export class StartConsent {
     private readonly database: Database,
     private readonly vendors: Vendors,
     private readonly flows: ConsentFlows,
-    private readonly recent: RecentSignIn,
     private readonly credentials: Credentials,
   ) {}
 
-  /** Throws ProviderUnknown, ApplicationMissing, ConsentUnknown, AdminsOnly, ConnectionUnknown, SignInTooOld. */
+  /** Throws ProviderUnknown, ApplicationMissing, ConsentUnknown, AdminsOnly, ConnectionUnknown; SignInTooOld without a session. */
   async run(caller: Caller, wish: ConsentWish): Promise<StartedConsent> {
     const { provider, label = null, domain = null, house = false, reconnect = null } = wish;
     const rules = this.vendors.rules(provider);
     const client = this.vendors.client(provider);
-    await this.recent.require(caller);
     if (caller.sessionId === undefined) throw new SignInTooOld();
     if ((house || domain !== null) && !caller.roles.includes('admin')) throw new AdminsOnly();
     const row = reconnect === null ? null : await this.own(caller, provider, reconnect);
