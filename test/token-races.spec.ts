@@ -5,7 +5,7 @@ import type { AccessTokens } from '#storage';
 import { Tokens } from '../src/connections/index.js';
 import { Database } from '../src/database/index.js';
 import { type GoogleDouble, startGoogle } from './doubles/google/index.js';
-import { connectByConsent, googleSettings } from './support/consent.js';
+import { begin, bringBack, connectByConsent, googleSettings } from './support/consent.js';
 import { addConsentingClouds, CLOUD, type ConsentingCloud } from './support/consenting-cloud.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { inside } from './support/inside.js';
@@ -58,6 +58,10 @@ const saidToHaveEnded = () =>
   );
 const forgetEverywhere = () => gateways.forEach((gateway) => inside(gateway, Tokens).forget(connection.id));
 
+/** What upkeep fetches by itself would be counted as well. */
+const letUpkeepUseIt = (enabled: boolean) =>
+  call(gateways[0]!, `/api/cloud/connections/${connection.id}`, { method: 'PATCH', token, body: { enabled } });
+
 /** What may happen to the short-lived state while tokens are fetched: it has no say in who fetches them. */
 const mishaps: readonly (() => Promise<unknown>)[] = [
   async () => {},
@@ -74,6 +78,7 @@ const mishaps: readonly (() => Promise<unknown>)[] = [
 
 it(`is asked once by ${GATEWAYS} gateways, in each of ${ROUNDS} rounds, and no consent is ever thought to have ended`, async () => {
   const wrong: string[] = [];
+  await letUpkeepUseIt(false);
   for (let round = 0; round < ROUNDS; round += 1) {
     const before = refreshes();
     const [old] = await Promise.all(tokens.map((each) => each.current()));
@@ -96,6 +101,7 @@ it(`is asked once by ${GATEWAYS} gateways, in each of ${ROUNDS} rounds, and no c
     }
   }
   expect(wrong).toEqual([]);
+  await letUpkeepUseIt(true);
   expect(await sql.query(`select needs_reconnect_at from connections where id = $1`, [connection.id])).toEqual([
     { needs_reconnect_at: null },
   ]);
@@ -105,6 +111,7 @@ it(`is asked once by ${GATEWAYS} gateways, in each of ${ROUNDS} rounds, and no c
 }, 300_000);
 
 it('that has ended is noticed once, by all of them, and nobody goes on asking', async () => {
+  await letUpkeepUseIt(false);
   google.withdraw();
   await expireInDatabase();
   forgetEverywhere();
@@ -124,7 +131,44 @@ it('that has ended is noticed once, by all of them, and nobody goes on asking', 
     await Promise.allSettled(tokens.flatMap((each) => [each.current(), each.renew('whatever')]));
   }
   expect(refreshes() - before).toBe(1);
+  await letUpkeepUseIt(true);
   const shown = await call(gateways[5]!, `/api/cloud/connections/${connection.id}`, { token });
   expect(shown.json()).toMatchObject({ status: 'needs-reconnect' });
   expect(await saidToHaveEnded()).toHaveLength(1);
+});
+
+it('is not given for an answer whose question Redis has forgotten, or cannot look up', async () => {
+  const rows = () => sql.query(`select id from connections where removed_at is null order by id`);
+  const before = [await rows(), refreshes()];
+  const begun = await begin(gateways[1]!, token);
+  const back = await google.consent(begun.url, { decision: 'allow', user: 'brook@example.com' });
+  await mishaps[1]!();
+  const forgotten = await bringBack(gateways[2]!, back, { Cookie: begun.cookie });
+  expect([forgotten.status, forgotten.json()['type']]).toEqual([400, 'oauth-state']);
+  const other = await begin(gateways[1]!, token);
+  await redis.kill();
+  const away = await bringBack(gateways[2]!, new URL(back.href.replace(begun.state, other.state)), {
+    Cookie: other.cookie,
+  });
+  const start = await call(gateways[3]!, `/api/cloud/oauth/initiate/${CLOUD}`, { token });
+  expect([away.status, start.status]).toEqual([503, 503]);
+  await redis.startAgain();
+  expect([await rows(), refreshes()]).toEqual(before);
+  // Begun at one gateway and ended at another.
+  await expect
+    .poll(async () => (await call(gateways[4]!, `/api/cloud/oauth/initiate/${CLOUD}`, { token })).status, {
+      timeout: 10_000,
+    })
+    .toBe(200);
+  await expect
+    .poll(
+      async () => {
+        const again = await begin(gateways[4]!, token).catch(() => null);
+        if (!again) return null;
+        const answer = await google.consent(again.url, { decision: 'allow', user: 'brook@example.com' });
+        return (await bringBack(gateways[6]!, answer, { Cookie: again.cookie })).status;
+      },
+      { timeout: 10_000 },
+    )
+    .toBe(201);
 });
