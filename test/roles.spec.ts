@@ -97,7 +97,7 @@ describe('every route, called by everybody', () => {
   }, 120_000);
 
   it('is there for a user in every file and cloud call, and for nobody without that role', () => {
-    const theirs = routes.filter(({ path }) => /^\/api\/(?!health|docs|openapi|metrics|auth|admin|jobs)/.test(path));
+    const theirs = routes.filter(({ path }) => /^\/api\/(?!health|docs|openapi|metrics|auth|admin|jobs|shared)/.test(path));
     expect(theirs.length).toBeGreaterThan(10);
     const open = theirs.filter(({ access }) => typeof access !== 'object' || access.roles.join() !== 'user');
     // A vendor sends a browser there: the state that it brings stands for its account. What tus can do is nobody's.
@@ -129,7 +129,9 @@ describe('every route, called by everybody', () => {
       'GET /api/health/live',
       'GET /api/health/ready',
       'GET /api/openapi.json',
+      'GET /api/shared/content/:ticket',
       'GET /clouds',
+      'GET /s',
       'GET /setup',
       'OPTIONS /',
       'OPTIONS /api/uploads',
@@ -138,6 +140,9 @@ describe('every route, called by everybody', () => {
       'OPTIONS /dav/*path',
       'POST /api/auth/login',
       'POST /api/auth/setup',
+      'POST /api/shared/downloads',
+      'POST /api/shared/entries',
+      'POST /api/shared/visits',
     ]);
   });
 });

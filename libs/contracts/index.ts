@@ -7,3 +7,4 @@ export * from './files.js';
 export * from './health.js';
 export * from './jobs.js';
 export * from './problems.js';
+export * from './sharing.js';

@@ -43,6 +43,7 @@ export const problems = {
     'Sign in again',
     'The call is for somebody who has signed in lately. Sign in once more, and repeat it.',
   ),
+  'link-password': kind(403, 'The link asks for a password', 'There was none with the call, or a wrong one.'),
   'foreign-origin': kind(
     403,
     'Foreign origin',

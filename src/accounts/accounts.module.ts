@@ -36,6 +36,17 @@ import { SignInLimiter } from './sign-in-limiter.js';
     SignIn,
     SignInLimiter,
   ],
-  exports: [AccountHooks, Accounts, AppPasswords, BasicSignIn, FirstAccount, Passwords, Sessions, SetUp, SignIn],
+  exports: [
+    AccountHooks,
+    Accounts,
+    AppPasswords,
+    BasicSignIn,
+    FirstAccount,
+    Passwords,
+    Sessions,
+    SetUp,
+    SignIn,
+    SignInLimiter,
+  ],
 })
 export class AccountsModule {}

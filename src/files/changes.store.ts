@@ -51,7 +51,7 @@ export interface PlacedRow {
 }
 
 /** Where nodes lie now. One look into the primary key for each step up, whatever the planner thinks of a young tree. */
-export function placesOf(sql: Sql, account: string, nodes: readonly string[]): Promise<PlacedRow[]> {
+export function presentPlaces(sql: Sql, account: string, nodes: readonly string[]): Promise<PlacedRow[]> {
   return sql.prepared<PlacedRow>(
     'places-of',
     `with recursive up as (

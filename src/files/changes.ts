@@ -8,7 +8,7 @@ import {
   type ChangeRow,
   forgetChanges,
   nodesById,
-  placesOf,
+  presentPlaces,
   type Present,
   presentOf,
   settleFeed,
@@ -83,7 +83,7 @@ export class Changes implements OnModuleInit {
   }
 
   async #entries(account: string, ids: readonly string[]): Promise<Map<string, EntryRecord>> {
-    const places = new Map((await placesOf(this.database, account, ids)).map((place) => [place.node, place]));
+    const places = new Map((await presentPlaces(this.database, account, ids)).map((place) => [place.node, place]));
     const entries = new Map<string, EntryRecord>();
     for (const row of await nodesById(this.database, account, ids)) {
       const place = places.get(row.id);

@@ -1,6 +1,7 @@
 import { Module, type OnModuleInit } from '@nestjs/common';
 import { AccountHooks, AccountsModule } from '../accounts/index.js';
 import { KeysModule } from '../keys/index.js';
+import { Below } from './below.js';
 import { Changes } from './changes.js';
 import { ChangesController } from './changes.controller.js';
 import { CopyController } from './copy.controller.js';
@@ -36,6 +37,7 @@ const verbs = [
   Changes,
   Search,
   WalkTree,
+  Below,
 ];
 
 /**

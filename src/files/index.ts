@@ -1,6 +1,8 @@
 export { FilesModule } from './files.module.js';
 export { Changes } from './changes.js';
 export { WalkTree, type Walked } from './walk-tree.js';
+export { Below, type EntryBelow, type NodeBelow } from './below.js';
+export { presentPlaces } from './changes.store.js';
 export { EraseTrash } from './erase-trash.js';
 export { TrimVersions } from './trim-versions.js';
 export { CopyEntry } from './copy.js';

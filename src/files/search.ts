@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Id, type NodeRecord, type SearchPage, type SearchQuery } from '#contracts';
 import { Database } from '../database/index.js';
 import { AccountKeyring } from '../keys/index.js';
-import { placesOf } from './changes.store.js';
+import { presentPlaces } from './changes.store.js';
 import { CursorRefused } from './errors.js';
 import { nameKey } from './names.js';
 import { entryRecord } from './records.js';
@@ -71,7 +71,7 @@ export class Search {
 
   async #records(account: string, rows: readonly HitRow[]): Promise<NodeRecord[]> {
     const ids = rows.map(({ id }) => id);
-    const places = new Map((await placesOf(this.database, account, ids)).map((place) => [place.node, place]));
+    const places = new Map((await presentPlaces(this.database, account, ids)).map((place) => [place.node, place]));
     const records: NodeRecord[] = [];
     for (const row of rows) {
       const place = places.get(row.id);

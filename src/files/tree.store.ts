@@ -43,10 +43,15 @@ export async function insertRoot(sql: Sql, account: string): Promise<void> {
  * the planner, which knows nothing of a young tree, to one look into the index of names for each step.
  */
 export function walk(sql: Sql, account: string, names: Names): Promise<NodeRow[]> {
+  return walkFrom(sql, account, account, names);
+}
+
+/** The same, from any node down. */
+export function walkFrom(sql: Sql, account: string, start: string, names: Names): Promise<NodeRow[]> {
   return sql.prepared<NodeRow>(
     'walk',
     `with recursive walk as (
-       select ${NODE}, 0 as depth from nodes n where n.account = $1 and n.id = $1
+       select ${NODE}, 0 as depth from nodes n where n.account = $1 and n.id = $3
        union all
        select n.*, walk.depth + 1 from walk join lateral (
          select ${NODE} from nodes n
@@ -56,7 +61,7 @@ export function walk(sql: Sql, account: string, names: Names): Promise<NodeRow[]
        where walk.depth < cardinality($2::text[])
      )
      select * from walk order by depth`,
-    [account, names.map(nameKey)],
+    [account, names.map(nameKey), start],
   );
 }
 

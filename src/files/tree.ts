@@ -218,11 +218,11 @@ function spelled(names: Names, node: NodeRow): Names {
   return [...names.slice(0, -1), node.name];
 }
 
-function encodeCursor(name: string): string {
+export function encodeCursor(name: string): string {
   return Buffer.from(name).toString('base64url');
 }
 
-function decodeCursor(cursor: string | undefined): string {
+export function decodeCursor(cursor: string | undefined): string {
   if (cursor === undefined) return '';
   const name = Buffer.from(cursor, 'base64url');
   const text = name.toString('utf8');

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/index.js';
+import type { NodeBelow } from './below.js';
 import type { Names } from './names.js';
 import { children, versionById, type ListedRow, type NodeRow, type VersionRow } from './tree.store.js';
 import { walkWhole, type FoundFile } from './tree.js';
@@ -26,7 +27,12 @@ export class WalkTree {
     const nodes = await walkWhole(this.database, account, names);
     const node = nodes.at(-1) as NodeRow;
     const version = node.head ? await versionById(this.database, account, node.head) : undefined;
-    yield { below: [], node, file: version ? { node, version, names } : null };
+    yield* this.from(account, { node, file: version ? { node, version, names } : null });
+  }
+
+  /** The same, from what was found already. */
+  async *from(account: string, { node, file }: NodeBelow): AsyncGenerator<Walked> {
+    yield { below: [], node, file };
     if (node.kind === 'folder') yield* this.#below(account, node.id);
   }
 

@@ -153,6 +153,10 @@ export const faultProblems: readonly Row[] = [
 
   row(purge.ConnectionInUse, 'connection-in-use', ({ leaving, advice }) => ({ leaving, advice })),
   row(sharing.ArchivesFull, 'unavailable'),
+  row(sharing.LinkMissing, 'not-found'),
+  row(sharing.TooManyLinks, 'conflict'),
+  row(sharing.LinkClosed, 'not-found'),
+  row(sharing.LinkPasswordWrong, 'link-password'),
 
   row(StagingFull, 'unavailable'),
   row(transfers.BodyCutShort, 'length-mismatch'),

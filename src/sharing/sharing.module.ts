@@ -1,16 +1,22 @@
 import { Module } from '@nestjs/common';
+import { AccountsModule } from '../accounts/index.js';
+import { AuditModule } from '../audit/index.js';
 import { FilesModule } from '../files/index.js';
 import { TransfersModule } from '../transfers/index.js';
 import { ArchiveController } from './archive/archive.controller.js';
 import { SendArchive } from './archive/send-archive.js';
+import { Links } from './links/links.js';
+import { LinksController } from './links/links.controller.js';
+import { SharedController } from './links/shared.controller.js';
+import { Visits } from './links/visits.js';
 
 /**
  * Files on their way to others, and many at once: archives, links, addresses to upload to. Knows who may have what for how
  * long; the bytes come and go by the verbs of the rooms above, and it keeps none.
  */
 @Module({
-  imports: [FilesModule, TransfersModule],
-  controllers: [ArchiveController],
-  providers: [SendArchive],
+  imports: [AccountsModule, AuditModule, FilesModule, TransfersModule],
+  controllers: [ArchiveController, LinksController, SharedController],
+  providers: [SendArchive, Links, Visits],
 })
 export class SharingModule {}

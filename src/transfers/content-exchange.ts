@@ -58,7 +58,11 @@ export class ContentExchange {
   }
 
   async answer(source: Source, request: Request, response: Response): Promise<void> {
-    const file = await this.readFile.run(source.account, source.names, source.version);
+    await this.answerFile(await this.readFile.run(source.account, source.names, source.version), request, response);
+  }
+
+  /** The same for a file that was opened some other way than by its path. */
+  async answerFile(file: OpenFile, request: Request, response: Response): Promise<void> {
     const span = this.setHead(request, response, file);
     if (span === null || span.start === span.end) {
       if (span) response.setHeader('Content-Length', 0);

@@ -7,6 +7,7 @@ import { cloudsPage } from './clouds-page.js';
 import { docsPage } from './docs-page.js';
 import { frontPage } from './front-page.js';
 import type { Page } from './page.js';
+import { sharePage } from './share-page.js';
 import { setUpPage } from './set-up-page.js';
 
 @Controller()
@@ -57,6 +58,13 @@ export class PagesController {
   })
   clouds(@Res() response: Response): void {
     show(cloudsPage, response);
+  }
+
+  @Get('s')
+  @Access('public')
+  @Describe({ summary: 'The page that a share link leads to.', answers: { 200: { media: 'text/html' } } })
+  shared(@Res() response: Response): void {
+    show(sharePage, response);
   }
 
   @Get('setup')

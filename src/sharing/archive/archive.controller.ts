@@ -2,7 +2,7 @@ import { Controller, Get, HttpCode, Post, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import { ArchiveRequest } from '#contracts';
 import { Access, type Caller, CurrentCaller, Describe, FromBody, USERS } from '../../access/index.js';
-import { parsePath, TreePath, type Names } from '../../files/index.js';
+import { parsePath, TreePath, WalkTree, type Names } from '../../files/index.js';
 import { SendArchive } from './send-archive.js';
 
 const ZIP = { media: 'application/zip' };
@@ -11,7 +11,10 @@ const TOP = 'Files';
 /** Several files at once, as one zip that is made while it is sent. */
 @Controller('api')
 export class ArchiveController {
-  constructor(private readonly archive: SendArchive) {}
+  constructor(
+    private readonly archive: SendArchive,
+    private readonly walk: WalkTree,
+  ) {}
 
   @Get(['archive', 'archive/*path'])
   @Access(USERS)
@@ -23,7 +26,12 @@ export class ArchiveController {
   })
   folder(@CurrentCaller() caller: Caller, @TreePath() names: Names, @Res() response: Response): Promise<void> {
     const name = names.at(-1) ?? null;
-    return this.archive.run(caller.accountId, [{ names, as: name }], name ?? TOP, response);
+    return this.archive.run(
+      caller.accountId,
+      [{ entries: this.walk.run(caller.accountId, names), as: name }],
+      name ?? TOP,
+      response,
+    );
   }
 
   @Post('archive')
@@ -40,7 +48,9 @@ export class ArchiveController {
     @Res() response: Response,
   ): Promise<void> {
     const taken = new Set<string>();
-    const wanted = body.paths.map(parsePath).map((names) => ({ names, as: freeName(names.at(-1) ?? null, taken) }));
+    const wanted = body.paths.map(parsePath).map((names) => {
+      return { entries: this.walk.run(caller.accountId, names), as: freeName(names.at(-1) ?? null, taken) };
+    });
     return this.archive.run(caller.accountId, wanted, TOP, response);
   }
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { crc32 } from 'node:zlib';
 import type { Response } from 'express';
 import { ByteBudget } from '#chunks';
-import { WalkTree, type Names, type Walked } from '../../files/index.js';
+import { type Walked } from '../../files/index.js';
 import { attachment, ContentExchange, ReadFile } from '../../transfers/index.js';
 import { ArchivesFull } from '../faults.js';
 import { ZipDirectory } from './zip-directory.js';
@@ -12,9 +12,9 @@ import { zipName } from './zip-names.js';
 /** For the directories of all archives under way: about 300,000 files. Beside the byte budget, and small as long as nobody packs. */
 const DIRECTORIES = 32 * 1024 * 1024;
 
-/** Something to be packed, and what it is called in the archive; a folder without a name gives only what is in it. */
+/** What is to be packed, and what the first of it is called in the archive; a folder without a name gives only what is in it. */
 export interface Packed {
-  readonly names: Names;
+  readonly entries: AsyncGenerator<Walked>;
   readonly as: string | null;
 }
 
@@ -29,7 +29,6 @@ export class SendArchive {
   readonly #directories = new ByteBudget(DIRECTORIES);
 
   constructor(
-    private readonly walk: WalkTree,
     private readonly readFile: ReadFile,
     private readonly exchange: ContentExchange,
   ) {}
@@ -37,16 +36,15 @@ export class SendArchive {
   /** Refuses what can be refused before the first byte: a path at which nothing is, too much at once. */
   async run(account: string, wanted: readonly Packed[], name: string, response: Response): Promise<void> {
     using directory = new ZipDirectory(this.#directories);
-    const sources = wanted.map((packed) => ({ packed, entries: this.walk.run(account, packed.names) }));
     const firsts: Walked[] = [];
-    for (const { entries } of sources) firsts.push((await entries.next()).value as Walked);
+    for (const { entries } of wanted) firsts.push((await entries.next()).value as Walked);
     if (this.#directories.used > DIRECTORIES / 2) throw new ArchivesFull();
     const archive = new Archive(account, directory, response, { readFile: this.readFile, exchange: this.exchange });
     setHeaders(response, name);
     try {
-      for (const [nth, { packed, entries }] of sources.entries()) {
-        await archive.add(firsts[nth] as Walked, packed.as);
-        for await (const walked of entries) await archive.add(walked, packed.as);
+      for (const [nth, { entries, as }] of wanted.entries()) {
+        await archive.add(firsts[nth] as Walked, as);
+        for await (const walked of entries) await archive.add(walked, as);
       }
       await archive.end();
     } catch (error) {

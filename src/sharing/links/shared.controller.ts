@@ -1,0 +1,82 @@
+import { Controller, Get, HttpCode, Post, Req, Res } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import {
+  DownloadAddress,
+  SharedDownload,
+  SharedPage,
+  SharedQuery,
+  TicketParams,
+  Visit,
+  VisitRequest,
+} from '#contracts';
+import { Access, ClientAddress, Describe, FromBody, FromPath } from '../../access/index.js';
+import { WalkTree } from '../../files/index.js';
+import { ContentExchange, ReadFile } from '../../transfers/index.js';
+import { SendArchive } from '../archive/send-archive.js';
+import { Visits } from './visits.js';
+
+const ANY = { media: '*/*' };
+
+/** What somebody may do who has a link and nothing else. */
+@Controller('api/shared')
+export class SharedController {
+  constructor(
+    private readonly visits: Visits,
+    private readonly walk: WalkTree,
+    private readonly archive: SendArchive,
+    private readonly readFile: ReadFile,
+    private readonly exchange: ContentExchange,
+  ) {}
+
+  @Post('visits')
+  @Access('public')
+  @Describe({
+    summary: 'Opens a link by its token, with its password where it has one.',
+    answers: { 201: Visit },
+    problems: ['not-found', 'link-password', 'too-many-requests'],
+  })
+  open(@FromBody(VisitRequest) body: VisitRequest, @ClientAddress() address: string | undefined): Promise<Visit> {
+    return this.visits.open(body, address);
+  }
+
+  @Post('entries')
+  @HttpCode(200)
+  @Access('public')
+  @Describe({
+    summary: 'What a link gives: the file, or a page of what is in the folder.',
+    answers: { 200: SharedPage },
+    problems: ['not-found', 'bad-name'],
+  })
+  list(@FromBody(SharedQuery) body: SharedQuery): Promise<SharedPage> {
+    return this.visits.list(body);
+  }
+
+  @Post('downloads')
+  @Access('public')
+  @Describe({
+    summary: 'An address that gives a file’s bytes, or a folder as a zip: once, and soon.',
+    answers: { 201: DownloadAddress },
+    problems: ['not-found', 'bad-name'],
+  })
+  ticket(@FromBody(SharedDownload) body: SharedDownload): Promise<DownloadAddress> {
+    return this.visits.ticket(body.visit, body.path);
+  }
+
+  @Get('content/:ticket')
+  @Access('public')
+  @Describe({
+    summary: 'The bytes, to be saved: nothing of them is ever shown as a page.',
+    answers: { 200: ANY },
+    problems: ['not-found', 'content-damaged'],
+  })
+  async content(
+    @FromPath(TicketParams) { ticket }: TicketParams,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): Promise<void> {
+    const { account, node, file } = await this.visits.take(ticket);
+    if (file) return this.exchange.answerFile(await this.readFile.found(account, file), request, response);
+    const entries = this.walk.from(account, { node, file });
+    return this.archive.run(account, [{ entries, as: node.name || null }], node.name || 'Files', response);
+  }
+}
