@@ -67,3 +67,8 @@ export async function succeed(...call: Parameters<typeof run>): Promise<string> 
   if (code !== 0) throw new Error(`${call[0]} ${call[1].join(' ')} ended with ${code}:\n${output}`);
   return output;
 }
+
+/** How much of something: `npm run test:clients` takes more time than the daily run has. */
+export function at<T>(scale: { daily: T; full: T }): T {
+  return process.env['CLIENTS'] === 'full' ? scale.full : scale.daily;
+}
