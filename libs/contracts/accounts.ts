@@ -120,3 +120,11 @@ export const UserChange = z.strictObject({
     .describe('Makes a one-time link that sets the password. Only while nobody has signed in to the account yet.'),
 });
 export type UserChange = z.infer<typeof UserChange>;
+
+export const DeletionQuery = z.object({
+  force: z
+    .stringbool()
+    .default(false)
+    .describe('Let the purge end without what cannot be reached; credentials are destroyed all the same.'),
+});
+export type DeletionQuery = z.infer<typeof DeletionQuery>;

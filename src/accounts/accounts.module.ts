@@ -9,6 +9,7 @@ import { OneTimeLinks } from './one-time-links.js';
 import { PasswordCheck } from './password-check.js';
 import { Passwords } from './passwords.js';
 import { Remembered } from './remembered.js';
+import { RetireAccount } from './retire-account.js';
 import { Sessions } from './sessions.js';
 import { SetUp } from './set-up.js';
 import { SignIn } from './sign-in.js';
@@ -31,6 +32,7 @@ import { SignInLimiter } from './sign-in-limiter.js';
     PasswordCheck,
     Passwords,
     Remembered,
+    RetireAccount,
     Sessions,
     SetUp,
     SignIn,
@@ -43,6 +45,7 @@ import { SignInLimiter } from './sign-in-limiter.js';
     BasicSignIn,
     FirstAccount,
     Passwords,
+    RetireAccount,
     Sessions,
     SetUp,
     SignIn,

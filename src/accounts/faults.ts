@@ -92,3 +92,10 @@ export class HashUnacceptable extends Fault {
     super('The stored password cannot be checked.');
   }
 }
+
+/** Whoever deletes their own account loses all they have there, and by a slip of the hand is no way to. */
+export class OwnAccount extends Fault {
+  constructor() {
+    super('This is your own account. Another admin can delete it.');
+  }
+}

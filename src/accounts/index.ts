@@ -9,6 +9,7 @@ export type { Identity } from './identity.js';
 export { requireStrong } from './password-rule.js';
 export { looksLikeToken, newToken, sha256 } from './opaque-token.js';
 export { Passwords } from './passwords.js';
+export { RetireAccount } from './retire-account.js';
 export { Sessions } from './sessions.js';
 export { SetUp } from './set-up.js';
 export { SignIn } from './sign-in.js';

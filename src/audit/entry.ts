@@ -33,7 +33,7 @@ export interface WrittenEntry {
 /** A caller's mistake, found before anything is written. */
 export class UnfitEntry extends Fault {}
 
-const ACTION = /^[a-z]+(-[a-z]+)*(\.[a-z]+(-[a-z]+)*)*$/;
+const ACTION = /^[a-z]+([-_][a-z]+)*(\.[a-z]+([-_][a-z]+)*)*$/;
 const SOUNDS_SECRET = /pass(word|phrase)|secret|token|credential|cookie|authorization|private/i;
 const MOST_DETAILS = 8192;
 const DEEPEST = 4;

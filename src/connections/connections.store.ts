@@ -37,7 +37,7 @@ export interface ConnectionRow {
   created_at: Date;
 }
 
-const COLUMNS = `id, account, provider, label, identity, domain, folder, settings, credentials, credential_key,
+export const COLUMNS = `id, account, provider, label, identity, domain, folder, settings, credentials, credential_key,
   credential_epoch, enabled, priority, limits, alarm, needs_reconnect_at, last_success_at,
   last_error, last_error_at, space_total, space_used, space_free, marked_at,
   marked_sequence, marked_epoch, generation, created_at`;

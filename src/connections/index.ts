@@ -12,3 +12,4 @@ export { Spreads } from './spreads.js';
 export { Tokens } from './tokens.js';
 export { allConnections, type ConnectionRow } from './connections.store.js';
 export * from './errors.js';
+export { connectionsOf, disableConnectionsOf, dropSpread } from './own-connections.store.js';

@@ -22,3 +22,5 @@ export {
 export { settleSlabsOf } from './settle-slabs.js';
 export { type Leaving, leavingFiles, leavingOf } from './leaving.store.js';
 export { settleRemoved } from './settle-removed.js';
+export { condemnAll, dropAllContents, eraseAllContents } from './erase-account.js';
+export { condemnedOf, giveUpBlobs } from './erase-account.store.js';

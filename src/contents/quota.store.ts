@@ -7,12 +7,19 @@ export interface QuotaState {
   granted: number;
 }
 
+/** Of an account that was deleted while something of it was on its way. */
+const NOTHING_LEFT: QuotaState = { quota: 0, settled: 0, granted: 0 };
+
 /**
  * Locks the account's usage row, making it at the first use, and answers what is spoken for. Two
  * statements: one that waited for the lock would count the slabs as they were when it began to wait.
  */
 export async function lockUsage(sql: Sql, account: string): Promise<QuotaState> {
-  await sql.query('insert into quota_usage (account) values ($1) on conflict do nothing', [account]);
+  await sql.query(
+    `insert into quota_usage (account) select id from accounts where id = $1 and deleted_at is null
+     on conflict do nothing`,
+    [account],
+  );
   await sql.query('select 1 from quota_usage where account = $1 for update', [account]);
   const rows = await sql.query<QuotaState>(
     `select a.quota_bytes as quota, u.settled,
@@ -20,7 +27,7 @@ export async function lockUsage(sql: Sql, account: string): Promise<QuotaState> 
      from quota_usage u join accounts a on a.id = u.account where u.account = $1`,
     [account],
   );
-  return rows[0] as QuotaState;
+  return rows[0] ?? NOTHING_LEFT;
 }
 
 export async function addSlab(

@@ -28,3 +28,4 @@ export {
 } from './preconditions.js';
 export * from './errors.js';
 export { placesOf } from './paths.js';
+export { dropTree } from './erase-account.js';

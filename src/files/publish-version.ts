@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { sealVersion } from '#crypto';
 import type { Sql } from '../database/index.js';
 import type { AccountKeys } from '../keys/index.js';
-import { IsFolder, TreeBusy } from './errors.js';
+import { IsFolder, NotFound, TreeBusy } from './errors.js';
 import { LocksMoved } from './locks.js';
 import type { Names } from './names.js';
 import { checkPreconditions, type Preconditions } from './preconditions.js';
@@ -57,6 +57,8 @@ export async function publishVersion(
   await target.admission?.enter(sql);
   for (let look = 0; look < MOST_LOOKS; look++) {
     const nodes = await walk(sql, account, names);
+    // Not even the top folder: the account was deleted while this was on its way.
+    if (nodes.length === 0) throw new NotFound();
     const work = nodes.length === names.length + 1 ? replace : create;
     const published = await work(sql, keys, { ...target, nodes }, version);
     if (!published) continue;

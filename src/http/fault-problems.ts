@@ -57,6 +57,7 @@ export const faultProblems: readonly Row[] = [
   row(accounts.AppPasswordMissing, 'not-found'),
   row(accounts.TooManyAppPasswords, 'conflict'),
   row(accounts.LastAdmin, 'last-admin'),
+  row(accounts.OwnAccount, 'conflict'),
   row(accounts.PasswordIsOwners, 'conflict'),
 
   row(jobs.JobUnknown, 'not-found'),

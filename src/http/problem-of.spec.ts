@@ -21,6 +21,7 @@ const NEVER_ANSWERED = new Set([
   'JobCancelled',
   'GatewayStops',
   'NotYet',
+  'PurgeUnfinished',
   'JobKindUnfit',
 ]);
 

@@ -162,6 +162,16 @@ export async function putBack(
   );
 }
 
+/** A job that waits for its next attempt is due now. */
+export async function hurryJob(sql: Sql, id: string): Promise<void> {
+  await sql.query(
+    `with hurried as (
+       update jobs set next_at = now() where id = $1 and state = 'waiting' returning id, next_at
+     ) select ${WAKE} from hurried`,
+    [id],
+  );
+}
+
 /** Ends a job that waits; one that runs is told to its gateway. Undefined when it has ended before. */
 export async function cancelJob(sql: Sql, id: string): Promise<JobRow | undefined> {
   const rows = await sql.query<JobRow>(

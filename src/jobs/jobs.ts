@@ -4,7 +4,7 @@ import type { Job, JobPage } from '#contracts';
 import { Database, type Sql } from '../database/index.js';
 import { JobKindUnfit, JobNotCancellable, JobUnknown } from './faults.js';
 import { JobKinds } from './job-kinds.js';
-import { cancelJob, insertJob, jobById, jobsOf, sameJob, type JobRow } from './jobs.store.js';
+import { cancelJob, hurryJob, insertJob, jobById, jobsOf, sameJob, type JobRow } from './jobs.store.js';
 
 export interface NewJob {
   readonly kind: string;
@@ -43,6 +43,11 @@ export class Jobs {
       if (row !== undefined) return asJob(row);
     }
     throw new JobKindUnfit('The same job began and ended under every look.');
+  }
+
+  /** Somebody has changed what a job failed at: it need not wait for its next attempt. */
+  async hurry(sql: Sql, id: string): Promise<void> {
+    await hurryJob(sql, id);
   }
 
   /** Throws JobUnknown, also for somebody else's. */

@@ -4,7 +4,14 @@ import { deriveAccountKeys, deriveContentKeys, SecretKey, unwrapKey, wrapKey, ty
 
 import { Database, type Sql } from '../database/index.js';
 import { KeyDestroyed } from './errors.js';
-import { accountKeyById, accountKeyIds, addAccountKey, currentAccountKey, type AccountKeyRow } from './keys.store.js';
+import {
+  accountKeyById,
+  accountKeyIds,
+  addAccountKey,
+  currentAccountKey,
+  destroyAccountKeys,
+  type AccountKeyRow,
+} from './keys.store.js';
 import { RootKeyring } from './root-keys.js';
 
 export type AccountKeys = ReturnType<typeof deriveAccountKeys> & { readonly id: string };
@@ -56,6 +63,15 @@ export class AccountKeyring {
     return keys;
   }
 
+  get holdsAny(): boolean {
+    return this.opened.size > 0;
+  }
+
+  /** Destroys an account's keys in the caller's transaction. After its commit `forget` follows; other gateways notice within a second. */
+  async destroy(sql: Sql, account: string): Promise<void> {
+    await destroyAccountKeys(sql, account);
+  }
+
   /** What a purge must call in every gateway: an unwrapped key outlives its row otherwise. */
   forget(account: string): void {
     this.currentIds.delete(account);
@@ -93,7 +109,9 @@ export class AccountKeyring {
     const wrapped = wrapKey(this.roots.current.accountWrap, key, accountContext(account, id, epoch));
     key.wipe();
     await addAccountKey(sql, account, { id, wrapped, root_epoch: epoch });
-    return (await currentAccountKey(sql, account)) as AccountKeyRow;
+    const made = await currentAccountKey(sql, account);
+    if (!made) throw new KeyDestroyed();
+    return made;
   }
 
   private open(account: string, row: AccountKeyRow): AccountKeys {

@@ -1,6 +1,7 @@
 import { Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { AccountKeyring } from './account-keyring.js';
 import { CredentialKeyring } from './credential-keyring.js';
+import { DestroyedKeys } from './destroyed-keys.js';
 import { RootKeyring } from './root-keys.js';
 import { RotateRoot } from './rotate-root.js';
 
@@ -10,7 +11,7 @@ import { RotateRoot } from './rotate-root.js';
  * few derived keys that have a purpose of their own.
  */
 @Module({
-  providers: [RootKeyring, AccountKeyring, CredentialKeyring, RotateRoot],
+  providers: [RootKeyring, AccountKeyring, CredentialKeyring, DestroyedKeys, RotateRoot],
   exports: [RootKeyring, AccountKeyring, CredentialKeyring, RotateRoot],
 })
 export class KeysModule implements OnApplicationBootstrap {

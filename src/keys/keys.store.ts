@@ -57,10 +57,14 @@ export async function accountKeyById(sql: Sql, account: string, id: string): Pro
   return rows[0];
 }
 
-/** Does nothing where the account has a current key already; the caller reads again to learn which one won. */
+/**
+ * Does nothing where the account has a current key already, or is deleted; the caller reads again to learn which one won.
+ * The account's row is locked shared: a deletion comes before, and is seen, or after, and destroys this key too.
+ */
 export async function addAccountKey(sql: Sql, account: string, key: AccountKeyRow): Promise<void> {
   await sql.query(
-    `insert into account_keys (account, id, wrapped, root_epoch) values ($1, $2, $3, $4)
+    `insert into account_keys (account, id, wrapped, root_epoch)
+     select id, $2::uuid, $3::bytea, $4::integer from accounts where id = $1 and deleted_at is null for share
      on conflict (account) where retired_at is null do nothing`,
     [account, key.id, key.wrapped, key.root_epoch],
   );
@@ -85,4 +89,17 @@ export async function replaceWrapping(sql: Sql, account: string, key: AccountKey
     key.wrapped,
     key.root_epoch,
   ]);
+}
+
+/** Not even the root key opens anything of the account from here on, but for copies of these rows elsewhere. */
+export function destroyAccountKeys(sql: Sql, account: string): Promise<number> {
+  return sql.execute(
+    'update account_keys set wrapped = null, destroyed_at = now() where account = $1 and destroyed_at is null',
+    [account],
+  );
+}
+
+/** So long after a destruction a transaction that had read the key before may still be under way. */
+export function latelyDestroyed(sql: Sql): Promise<{ account: string }[]> {
+  return sql.query(`select distinct account from account_keys where destroyed_at > now() - interval '2 minutes'`);
 }

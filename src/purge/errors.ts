@@ -11,3 +11,20 @@ export class ConnectionInUse extends Fault {
     super(`${lies} on this connection. It was not removed.`);
   }
 }
+
+/** A purge has done what it could, and something is left that cannot be reached now. It is tried again. */
+export class PurgeUnfinished extends Fault {
+  override readonly retriable = true;
+
+  constructor(troubles: readonly Trouble[]) {
+    const each = troubles.map(({ provider, reason }) => `${provider}: ${reason}`);
+    super(`Not reached yet. ${each.join(' ')}`);
+  }
+}
+
+export interface Trouble {
+  readonly connection: string;
+  readonly provider: string;
+  /** In words for people; never a name or an address of the place. */
+  readonly reason: string;
+}

@@ -1,4 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { Fault } from '#contracts';
 import { findProvider, type BlobName, type StorageProvider } from '#storage';
 import { allConnections, ConnectionPool, type ConnectionRow } from '../connections/index.js';
 import {
@@ -102,6 +103,8 @@ export class Sweep {
       const deleted: CondemnedBlob[] = [];
       let failure: unknown;
       await inLanes(blobs, time, async (blob) => {
+        // Away or throttling it is for all of them; a refusal may be about this one.
+        if (failure instanceof Fault && failure.retriable) return;
         await provider.delete(blob.name as BlobName).then(
           () => deleted.push(blob),
           (error: unknown) => (failure = error),

@@ -1,0 +1,59 @@
+import type { Sql } from '../database/index.js';
+
+/** Destroys the keys of all contents of an account, of drafts too: whoever fills one finds it given up. */
+export function eraseContents(sql: Sql, account: string): Promise<number> {
+  return sql.execute(
+    `update contents set state = case state when 'open' then 'abandoned' else 'erased' end, wrapped_key = null,
+       ended_at = now()
+     where account = $1 and state in ('open', 'published')`,
+    [account],
+  );
+}
+
+/** Condemns an account's blobs, a batch in the order of ids after the given one; answers where it ended, null at the end. */
+export async function condemnBlobs(sql: Sql, account: string, after: string, most: number): Promise<string | null> {
+  const rows = await sql.query<{ last: string | null }>(
+    `with part as (
+       select id from blobs where account = $1 and id > $2 order by id limit $3
+     ), condemned as (
+       update blobs b set state = 'condemned', condemned_at = now() from part
+       where b.account = $1 and b.id = part.id and b.state in ('intended', 'live')
+     )
+     select max(id::text)::uuid as last from part`,
+    [account, after, most],
+  );
+  return rows[0]?.last ?? null;
+}
+
+/** Deletes some contents with their chunks, pages and shards, once no version names them; the blobs' rows stay. */
+export function dropContents(sql: Sql, account: string, most: number): Promise<number> {
+  return sql.execute(
+    `delete from contents where account = $1 and id in (
+       select id from contents where account = $1 and state in ('abandoned', 'erased') limit $2)`,
+    [account, most],
+  );
+}
+
+/** Where blobs of an account are still to be deleted, and how many. */
+export function condemnedOf(sql: Sql, account: string): Promise<{ connection: string; blobs: number }[]> {
+  return sql.query(
+    `select connection, count(*) as blobs from blobs where account = $1 and state = 'condemned'
+     group by connection order by connection`,
+    [account],
+  );
+}
+
+/** What lies on this connection is not deleted any more: nobody will reach it, or it is known to be empty. */
+export async function giveUpBlobs(sql: Sql, account: string, connection: string): Promise<number> {
+  return sql.execute(
+    `update blobs set state = 'gone', looked_at = now(), absent_looks = 2
+     where account = $1 and connection = $2 and (state <> 'gone' or absent_looks < 2)`,
+    [account, connection],
+  );
+}
+
+export async function dropQuota(sql: Sql, account: string): Promise<void> {
+  for (const table of ['quota_slabs', 'quota_usage']) {
+    await sql.execute(`delete from ${table} where account = $1`, [account]);
+  }
+}
