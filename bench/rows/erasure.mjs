@@ -42,7 +42,7 @@ function chunkOf(code) {
   const data = Array.from({ length: code.data }, (_, nth) =>
     bytes.subarray(nth * shardLength, (nth + 1) * shardLength),
   );
-  const source = { length, read: (offset, wanted) => bytes.subarray(offset, offset + wanted) };
+  const source = { length, pieces: (part) => [bytes.subarray(part.offset, part.offset + part.length)] };
   return { code, length, shardLength, data, source, all: [...data, ...code.parityOf(data)] };
 }
 

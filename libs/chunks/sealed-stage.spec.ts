@@ -81,6 +81,31 @@ describe('a sealed chunk that waits', () => {
     await stage.release();
   });
 
+  it.each([
+    ['in memory', 6000],
+    ['on disk', LIMIT + 1],
+  ])('%s gives any part of itself', async (_, most) => {
+    const stage = await SealedStage.open(room, most);
+    const sealed = pieces();
+    await fill(stage, sealed);
+    const whole = Buffer.concat(sealed);
+    for (const [offset, length] of [
+      [0, 4500],
+      [0, 1],
+      [499, 2],
+      [500, 500],
+      [700, 2000],
+      [4499, 1],
+      [4500, 0],
+      [1000, 0],
+    ] as const) {
+      const found: Buffer[] = [];
+      for await (const piece of stage.pieces({ offset, length })) found.push(piece);
+      expect(Buffer.concat(found)).toEqual(whole.subarray(offset, offset + length));
+    }
+    await stage.release();
+  });
+
   it('leaves no name on the disk, even while it waits there', async () => {
     const stage = await SealedStage.open(room, LIMIT + 1);
     await fill(stage, pieces());

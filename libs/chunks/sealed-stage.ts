@@ -19,6 +19,12 @@ export interface StageRoom {
   readonly folder: string;
 }
 
+/** Some of a chunk's bytes. */
+interface Part {
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** The gateway's own disk did not take what had to wait on it. */
 export class StagingFull extends Fault {
   override readonly retriable = true;
@@ -89,8 +95,9 @@ export class SealedStage {
     if (!this.file) this.allowance?.shrink(this.total);
   }
 
-  pieces(): Iterable<Buffer> | AsyncIterable<Buffer> {
-    return this.file ? readPieces(this.file, this.total) : this.held;
+  /** All bytes, or a part of them; from memory they are the very buffers that were appended, or parts of these. */
+  pieces(part: Part = { offset: 0, length: this.total }): Iterable<Buffer> | AsyncIterable<Buffer> {
+    return this.file ? readPieces(this.file, part) : heldPieces(this.held, part);
   }
 
   async release(): Promise<void> {
@@ -146,9 +153,22 @@ async function writeAll(handle: FileHandle, pieces: readonly Buffer[]): Promise<
   }
 }
 
-async function* readPieces(handle: FileHandle, total: number): AsyncGenerator<Buffer> {
-  for (let at = 0; at < total;) {
-    const piece = Buffer.allocUnsafeSlow(Math.min(READ_PIECE, total - at));
+function* heldPieces(held: readonly Buffer[], { offset, length }: Part): Generator<Buffer> {
+  let from = offset;
+  let left = length;
+  for (const piece of held) {
+    if (left === 0) return;
+    const part = from < piece.length ? piece.subarray(from, from + left) : null;
+    from = Math.max(0, from - piece.length);
+    left -= part?.length ?? 0;
+    if (part) yield part;
+  }
+}
+
+async function* readPieces(handle: FileHandle, { offset, length }: Part): AsyncGenerator<Buffer> {
+  const end = offset + length;
+  for (let at = offset; at < end;) {
+    const piece = Buffer.allocUnsafeSlow(Math.min(READ_PIECE, end - at));
     const { bytesRead } = await handle.read(piece, 0, piece.length, at);
     if (bytesRead === 0) throw new Error('a staged chunk ended early');
     at += bytesRead;

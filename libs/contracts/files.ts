@@ -162,6 +162,7 @@ export type ShardState = z.infer<typeof ShardState>;
 export const Placement = z.object({
   spread: z.object({ data: z.int().positive(), parity: z.int().nonnegative() }),
   survives: z.int().nonnegative().describe('How many domains may be lost, as things are now.'),
+  words: z.string().describe('The same in words, and whether something is waiting for repair.'),
   chunks: z.array(
     z.object({
       index: z.int().nonnegative(),

@@ -139,6 +139,11 @@ export const problems = {
   ),
   'quota-exceeded': kind(507, 'Quota exceeded', 'The account’s quota does not hold this much.'),
   'storage-full': kind(507, 'Storage full', 'The connections do not hold this much.'),
+  'too-few-places': kind(
+    507,
+    'Too few places',
+    'There are fewer connections that fail apart from each other than each chunk needs under the spread.',
+  ),
 } as const satisfies Record<string, ProblemKind>;
 
 export type ProblemType = keyof typeof problems;

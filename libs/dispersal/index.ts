@@ -1,4 +1,3 @@
-export { chooseConnections } from './choose.js';
 export { ErasureCode, Recovery, type ShardCounts } from './code/erasure-code.js';
 export { digestShards, recoverPieces, shardPieces, type ShardSource } from './code/shard-pieces.js';
 export { chanceOfLoss, nines, type Odds, spaceFactor } from './durability.js';

@@ -18,9 +18,10 @@ import { ProviderOpener } from './provider-opener.js';
 
 /**
  * How long a call is tried again. `short`: just long enough to get over a hiccup, where another connection would do.
+ * `none`: not at all, where another one can be asked at once.
  * `usual`: reading as long as makes sense by itself, writing as long as a client waits for its answer.
  */
-export type Patience = 'usual' | 'short';
+export type Patience = 'usual' | 'short' | 'none';
 const CLIENT_WAITS_MS = 30_000;
 
 /** The open connections of this gateway: each provider once, its marker checked, behaviour wrapped around it here and nowhere else. */
@@ -122,6 +123,7 @@ export class ConnectionPool implements BeforeApplicationShutdown, OnApplicationS
     return {
       usual: metered(retrying(provider, { stop, writing: { totalMs: CLIENT_WAITS_MS } }), meter),
       short: metered(retrying(provider, { stop, budget: briskRetryBudget }), meter),
+      none: metered(provider, meter),
     };
   }
 }

@@ -124,6 +124,15 @@ export class WhichConnection extends Fault {
 /** The spread cannot be had with the connections there are. */
 export class SpreadUnmet extends Fault {}
 
+/** Connections came to an end, or were never enough, for the spread that an account has. */
+export class TooFewPlaces extends Fault {
+  constructor(needed: number, there: number) {
+    super(
+      `Each chunk needs ${needed} places that fail apart from each other, and there are ${there}. Connect another cloud, or choose another spread.`,
+    );
+  }
+}
+
 /** No connection has room for it. */
 export class StorageFull extends Fault {
   constructor() {

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Space } from '#storage';
 import { Database, type Sql } from '../database/index.js';
 import { GatewayLease } from '../gateways/index.js';
-import { ConnectionPool } from './connection-pool.js';
+import { ConnectionPool, type Patience } from './connection-pool.js';
 import { noteObserved } from './connections.store.js';
 import { Gates } from './gates.js';
 import { lockSpace, setSpaceSlab } from './space.store.js';
@@ -46,12 +46,12 @@ export class SpaceLedger {
   }
 
   /** Room for so many bytes, or null when there is none. `done` must be called when they are stored or given up. */
-  async reserve(connection: string, bytes: number): Promise<SpaceReservation | null> {
+  async reserve(connection: string, bytes: number, patience?: Patience): Promise<SpaceReservation | null> {
     for (;;) {
       const taken = this.take(connection, bytes);
       if (taken) return taken;
       const asking = this.asking.get(connection);
-      if (!asking) return this.takeSlab(connection, bytes);
+      if (!asking) return this.takeSlab(connection, bytes, patience);
       // Several may wait for one slab: whoever finds too little left asks once more for itself.
       await asking;
     }
@@ -91,18 +91,18 @@ export class SpaceLedger {
   }
 
   /** Counts anew, one at a time, and takes the bytes from what it finds. */
-  private takeSlab(connection: string, bytes: number): Promise<SpaceReservation | null> {
-    const asking = this.count(connection, bytes).finally(() => this.asking.delete(connection));
+  private takeSlab(connection: string, bytes: number, patience?: Patience): Promise<SpaceReservation | null> {
+    const asking = this.count(connection, bytes, patience).finally(() => this.asking.delete(connection));
     this.asking.set(connection, asking);
     return asking;
   }
 
-  private async count(connection: string, bytes: number): Promise<SpaceReservation | null> {
+  private async count(connection: string, bytes: number, patience?: Patience): Promise<SpaceReservation | null> {
     const ledger = this.ledgers.get(connection) ?? { open: 0, promised: 0, askedAt: 0 };
     this.ledgers.set(connection, ledger);
     // Nobody takes from what is being counted.
     ledger.open = 0;
-    const space = await this.ask(connection);
+    const space = await this.ask(connection, patience);
     ledger.open = await this.database.tx(async (sql) => {
       const others = await lockSpace(sql, connection, this.lease.id);
       const room = Math.min(availableIn(space), await roomWithinLimit(sql, connection));
@@ -118,8 +118,8 @@ export class SpaceLedger {
     return this.take(connection, bytes);
   }
 
-  private async ask(connection: string): Promise<Space | null> {
-    const provider = await this.pool.provider(connection);
+  private async ask(connection: string, patience?: Patience): Promise<Space | null> {
+    const provider = await this.pool.provider(connection, patience);
     const space = provider.traits.spaceKnown ? await provider.space() : null;
     const none = { succeededAt: null, error: null, erredAt: null };
     if (space) await noteObserved(this.database, connection, { ...none, space });

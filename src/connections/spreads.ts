@@ -33,9 +33,6 @@ export class Spreads {
 
   /** Refuses what the account's connections cannot hold; later losses are another matter, and no reason to refuse. */
   async change(account: string, wanted: SpreadRow): Promise<SpreadRow> {
-    if (wanted.data !== 1 || wanted.parity !== 0) {
-      throw new SpreadUnmet('Only {"data": 1, "parity": 0} can be had so far.');
-    }
     const rows = await connectionsOpenTo(this.database, account);
     const unknown = wanted.connections?.find((id) => !rows.some((row) => row.id === id));
     if (unknown !== undefined) throw new SpreadUnmet('One of the connections does not exist.');
@@ -48,19 +45,19 @@ export class Spreads {
     return wanted;
   }
 
-  /** The spread with the connections that may take a new chunk now, those that failed lately last of all left out. */
+  /** The spread with the connections that may take a new chunk now, those that failed lately marked as unsteady. */
   async plan(account: string): Promise<{ spread: SpreadRow; candidates: Candidate[] }> {
     const { spread, connections } = await this.read(account);
     if (spread.connections !== null && !connections.some(({ id }) => spread.connections?.includes(id))) {
       throw new SpreadUnmet('The connections that the default storage names are gone. Choose others.');
     }
     const usable = chosen(connections, spread).filter((row) => row.alarm === null && row.needs_reconnect_at === null);
-    const rested = usable.filter((row) => this.health.shunned(row.id) === null);
-    const candidates = (rested.length > 0 ? rested : usable).map((row) => ({
+    const candidates = usable.map((row) => ({
       id: row.id,
       domain: row.domain,
       free: row.space_free,
       priority: row.priority,
+      health: this.health.shunned(row.id) === null ? ('healthy' as const) : ('unsteady' as const),
     }));
     return { spread, candidates };
   }

@@ -52,6 +52,10 @@ export class Draft {
     return this.content.id;
   }
 
+  get spread(): { data: number; parity: number } {
+    return { data: this.content.data, parity: this.content.parity };
+  }
+
   /** Commits the intent for a chunk. Calls must not overlap. */
   async intend(chunk: IntendedChunk): Promise<void> {
     if (!this.opened) {

@@ -117,6 +117,7 @@ export const faultProblems: readonly Row[] = [
   })),
   row(connections.MarkerAlarm, 'unavailable'),
   row(connections.SpreadUnmet, 'spread-unmet'),
+  row(connections.TooFewPlaces, 'too-few-places'),
   row(connections.StorageFull, 'storage-full'),
   row(connections.StorageAway, 'unavailable'),
 

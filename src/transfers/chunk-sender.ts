@@ -12,9 +12,6 @@ export interface Body {
   readonly gone: AbortSignal;
 }
 
-/** What a chunk from disk has in hand at most while it is sent: pieces of it, gathered for one write. */
-const READ_BACK = 1.25 * 1024 * 1024;
-
 export interface SendingPlan {
   readonly chunkLength: number;
   /** Undefined when the client did not say. */
@@ -57,13 +54,14 @@ export class ChunkSender {
     const identity = { account: draft.account, content: draft.id, keys: draft.key.keys };
     const { uploads: room, frames } = this.budgets;
     const hash = plan.hash ?? nativeHash();
-    const cutter = new ChunkCutter({ ...identity, ...plan, hash, room, frames, signal });
+    const copies = draft.spread.data === 1;
+    const cutter = new ChunkCutter({ ...identity, ...plan, hash, room, frames, copies, signal });
     const underWay = new Set<Promise<void>>();
     let chunks = plan.from?.index ?? 0;
     let before: Promise<void> = Promise.resolve();
     try {
       for await (const chunk of cutter.chunks(body.open(signal))) {
-        const send = await this.intend(draft, chunk, plan, cutter.length);
+        const send = await this.intend(draft, chunk, { ...plan, lengthSoFar: cutter.length, signal });
         const earlier = before;
         const sent: Promise<void> = send(signal)
           .then(() => earlier)
@@ -92,14 +90,13 @@ export class ChunkSender {
   private async intend(
     draft: Draft,
     chunk: SealedChunk,
-    plan: SendingPlan,
-    lengthSoFar: number,
+    plan: SendingPlan & { lengthSoFar: number; signal: AbortSignal },
   ): Promise<(signal: AbortSignal) => Promise<void>> {
     try {
-      await plan.beforeIntent(lengthSoFar);
-      const sending = await this.chunk.intend(draft, chunk);
+      await plan.beforeIntent(plan.lengthSoFar);
+      const sending = await this.chunk.intend(draft, chunk, plan.signal);
       await plan.afterIntent(chunk).catch((error: unknown) => {
-        sending.place.space.done(false);
+        this.chunk.giveUp(sending);
         throw error;
       });
       return (signal) => this.send(sending, signal);
@@ -110,14 +107,11 @@ export class ChunkSender {
   }
 
   private async send(sending: Sending, signal: AbortSignal): Promise<void> {
-    const { stage } = sending.chunk;
-    const { readBack } = this.budgets;
     try {
-      using _inHand = stage.onDisk ? await readBack.take(Math.min(READ_BACK, readBack.limit), { signal }) : null;
       await this.chunk.send(sending, signal);
     } finally {
-      sending.place.space.done(false);
-      await stage.release();
+      this.chunk.giveUp(sending);
+      await sending.chunk.stage.release();
     }
   }
 }

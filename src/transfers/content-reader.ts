@@ -5,16 +5,17 @@ import {
   FRAME_LENGTH,
   openManifestPage,
   SealBroken,
+  sealedLength,
   TAG_LENGTH,
   unwrapKey,
   type ManifestEntry,
   type ManifestHeader,
 } from '#crypto';
-import type { BlobName, StorageProvider } from '#storage';
 import { chunkRows, ContentDamaged, pageAt, type ChunkRow } from '../contents/index.js';
 import type { Sql } from '../database/index.js';
 import type { ContentKeys } from '../keys/index.js';
 import { chunkKeyContext } from './chunk-key.js';
+import type { ChunkShards, ShardReader } from './shard-reader.js';
 
 const SEALED_FRAME = FRAME_LENGTH + TAG_LENGTH;
 /** Rows of so many chunks are looked up at once while reading on. */
@@ -26,17 +27,19 @@ export interface ReadingContext {
   readonly content: string;
   readonly keys: ContentKeys;
   readonly manifest: ManifestHeader;
-  readonly provider: (connection: string) => Promise<StorageProvider>;
-  /** Told of everything that a connection failed to give. */
-  readonly onFault: (connection: string, error: unknown) => void;
+  readonly shards: ShardReader;
 }
 
 /** Opens any range of a content, a frame at a time; nothing leaves before its tag was checked. */
 export class ContentReader {
   private page: ManifestEntry[] = [];
-  private rows = new Map<number, ChunkRow>();
+  private chunks = new Map<number, ChunkShards>();
 
   constructor(private readonly context: ReadingContext) {}
+
+  private get shards(): ShardReader {
+    return this.context.shards;
+  }
 
   get length(): number {
     return this.context.manifest.totalLength;
@@ -52,29 +55,39 @@ export class ContentReader {
     }
   }
 
+  /** A frame that does not open is read again without the shards that lied, if any did and others can stand in. */
   private async *readChunk(
     entry: ManifestEntry,
     span: { from: number; to: number },
     framesAtOnce: number,
   ): AsyncGenerator<Buffer> {
-    const row = await this.rowOf(entry);
-    const opener = this.opener(entry, row);
-    const range = opener.frameRange(span.from, span.to - span.from);
-    const { sealedOffset, sealedLength, firstFrame, lastFrame } = range;
-    const asked = { offset: row.shard_offset + sealedOffset, length: sealedLength };
-    try {
-      const provider = await this.context.provider(row.connection);
-      const pieces = provider.get(row.name as BlobName, asked, { pieceLength: framesAtOnce * SEALED_FRAME });
-      let frame = firstFrame;
-      for await (const sealed of regroup(pieces, frameLengths(sealedLength, lastFrame - firstFrame + 1))) {
-        const plain = opener.openFrame(frame, sealed);
-        const begins = frame * FRAME_LENGTH;
-        yield plain.subarray(Math.max(0, span.from - begins), Math.min(plain.length, span.to - begins));
-        frame += 1;
+    const chunk = await this.shardsOf(entry);
+    const opener = this.opener(entry, chunk.rows[0] as ChunkRow);
+    const {
+      firstFrame,
+      lastFrame,
+      sealedOffset,
+      sealedLength: length,
+    } = opener.frameRange(span.from, span.to - span.from);
+    const whole = sealedLength(entry.padded);
+    let frame = firstFrame;
+    for (let compared = false; ;) {
+      const skipped = (frame - firstFrame) * SEALED_FRAME;
+      const asked = { offset: sealedOffset + skipped, length: length - skipped };
+      try {
+        const pieces = this.shards.read(chunk, whole, asked, framesAtOnce * SEALED_FRAME);
+        for await (const sealed of regroup(pieces, frameLengths(asked.length, lastFrame - frame + 1))) {
+          const plain = opener.openFrame(frame, sealed);
+          const begins = frame * FRAME_LENGTH;
+          yield plain.subarray(Math.max(0, span.from - begins), Math.min(plain.length, span.to - begins));
+          frame += 1;
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof SealBroken)) throw error;
+        if (compared || !(await this.shards.findLiars(chunk))) throw new ContentDamaged();
+        compared = true;
       }
-    } catch (error) {
-      this.context.onFault(row.connection, error);
-      throw error;
     }
   }
 
@@ -99,14 +112,19 @@ export class ContentReader {
     return chunksCovering(this.page, offset, 1)[0] as ManifestEntry;
   }
 
-  private async rowOf(entry: ManifestEntry): Promise<ChunkRow> {
-    const known = this.rows.get(entry.index);
+  private async shardsOf(entry: ManifestEntry): Promise<ChunkShards> {
+    const known = this.chunks.get(entry.index);
     if (known) return known;
     const { sql, account, content } = this.context;
     const last = entry.index + CHUNKS_AHEAD - 1;
     const rows = await chunkRows(sql, { account, id: content }, entry.index, last);
-    this.rows = new Map(rows.map((row) => [row.index, row]));
-    const found = this.rows.get(entry.index);
+    this.chunks = new Map();
+    for (const row of rows) {
+      const chunk = this.chunks.get(row.index);
+      if (chunk) chunk.rows.push(row);
+      else this.chunks.set(row.index, { rows: [row], failed: new Map() });
+    }
+    const found = this.chunks.get(entry.index);
     if (!found) throw new ContentDamaged();
     return found;
   }

@@ -38,6 +38,7 @@ export class ContentController {
       'digest-mismatch',
       'quota-exceeded',
       'storage-full',
+      'too-few-places',
       'length-mismatch',
     ],
   })

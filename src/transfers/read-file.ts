@@ -1,15 +1,12 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { openManifestHeader, SealBroken } from '#crypto';
-import { BlobMissing, BlobTruncated } from '#storage';
-import { ConnectionHealth, ConnectionPool, ConnectionUnknown } from '../connections/index.js';
-import { ContentDamaged, publishedContent } from '../contents/index.js';
+import { ConnectionHealth, ConnectionPool } from '../connections/index.js';
+import { publishedContent } from '../contents/index.js';
 import { Database } from '../database/index.js';
 import { NotFound, Tree, verifiedSha256, type FoundFile, type Names } from '../files/index.js';
 import { AccountKeyring } from '../keys/index.js';
 import { ContentReader } from './content-reader.js';
-
-/** On a removed connection everything is as missing as what was deleted there. */
-const DAMAGES = [BlobMissing, BlobTruncated, SealBroken, ConnectionUnknown];
+import { ShardReader } from './shard-reader.js';
 
 export interface OpenFile extends FoundFile {
   readonly sha256: Buffer;
@@ -58,15 +55,17 @@ export class ReadFile {
       content,
       keys,
       manifest,
-      provider: (connection) => this.pool.provider(connection),
-      onFault: (connection, error) => this.blame(connection, error),
+      shards: new ShardReader({
+        spread: row,
+        provider: (connection, patience) => this.pool.provider(connection, patience),
+        shunned: (connection) => this.health.shunned(connection) === 'away',
+        onFault: (connection, error) => this.blame(connection, error),
+      }),
     });
   }
 
   private blame(connection: string, error: unknown): void {
     this.log.warn(`Connection ${connection} did not give back what it was given: ${(error as Error).name}`);
     this.health.failed(connection, error);
-    // The one who asked learns that the content is damaged; which of the ways it was, stays here.
-    if (DAMAGES.some((kind) => error instanceof kind)) throw new ContentDamaged();
   }
 }

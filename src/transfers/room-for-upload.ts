@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { paddedLength, sealedLength } from '#crypto';
+import { spaceFactor } from '#dispersal';
 import { Config } from '../config/index.js';
 import { isOfConnection, SpaceLedger, Spreads, StorageAway, StorageFull } from '../connections/index.js';
 import { Quota, type QuotaReservation, type Spread } from '../contents/index.js';
@@ -46,7 +47,8 @@ export class RoomForUpload {
     const reservation = await this.quota.reserve(account, (length ?? 0) + beside);
     try {
       const { spread, candidates } = await this.spreads.plan(account);
-      const needed = length === undefined ? 0 : sealedTotal(length, this.config.chunkBytes);
+      const sealed = length === undefined ? 0 : sealedTotal(length, this.config.chunkBytes);
+      const needed = Math.ceil(sealed * spaceFactor(spread));
       const known = candidates.reduce((sum, candidate) => sum + (candidate.free ?? 0), 0);
       // What was known a while ago is trusted where there is plenty of room; else the providers are asked.
       if (needed > known / 2) await this.ask(candidates, needed);

@@ -11,7 +11,8 @@ import type { PlainHash } from './plain-hash.js';
 export interface SealedChunk {
   readonly entry: ManifestEntry;
   readonly wrappedKey: Buffer;
-  readonly digest: Buffer;
+  /** Of the whole sealed chunk, where its shards are copies of it. */
+  readonly digest: Buffer | null;
   readonly stage: SealedStage;
   /** How far the plaintext's hash had come with this chunk's last byte, where it can be told. */
   readonly hashState: Buffer | null;
@@ -27,6 +28,8 @@ export interface SealingContext {
   readonly room: StageRoom;
   /** Where a body of unknown length has to be granted the frame that it holds back. */
   readonly frames: ByteBudget;
+  /** Whether each shard will be the whole chunk: then its digest is counted while it is sealed. */
+  readonly copies: boolean;
   readonly signal: AbortSignal;
   /** Where an upload goes on that was begun before. */
   readonly from?: { readonly index: number; readonly offset: number };
@@ -98,7 +101,8 @@ export class ChunkCutter implements BodyHash {
     const sealer = new ChunkSealer(key, { account, content, index: this.index, keyId }, lengths);
     key.wipe();
     const stage = await SealedStage.open(room, sealedLength(padded), signal);
-    const chunk = new OpenChunk(sealer, stage, { keyId, wrappedKey, target });
+    const digest = this.context.copies ? new ShardDigest() : null;
+    const chunk = new OpenChunk(sealer, stage, { keyId, wrappedKey, target, digest });
     await chunk.keep([sealer.header]);
     return chunk;
   }
@@ -110,24 +114,22 @@ export class ChunkCutter implements BodyHash {
     const padded = last ? paddedLength(length, this.context.chunkLength) : length;
     await chunk.keep(chunk.sealer.finish(padded));
     await chunk.stage.complete();
-    const { keyId, wrappedKey } = chunk.identity;
+    const { keyId, wrappedKey, digest } = chunk.identity;
     const entry = { index: this.index, offset: this.offset, length, padded, keyId, header: chunk.sealer.header };
     this.offset += length;
     this.index += 1;
     this.current = null;
     const hashState = this.context.hash.state();
-    return { entry, wrappedKey, digest: chunk.digest.digest(), stage: chunk.stage, hashState };
+    return { entry, wrappedKey, digest: digest?.digest() ?? null, stage: chunk.stage, hashState };
   }
 }
 
 /** The chunk that is being filled. */
 class OpenChunk {
-  readonly digest = new ShardDigest();
-
   constructor(
     readonly sealer: ChunkSealer,
     readonly stage: SealedStage,
-    readonly identity: { keyId: string; wrappedKey: Buffer; target: number },
+    readonly identity: { keyId: string; wrappedKey: Buffer; target: number; digest: ShardDigest | null },
   ) {}
 
   get target(): number {
@@ -141,7 +143,7 @@ class OpenChunk {
   }
 
   keep(pieces: Buffer[]): Promise<void> | null {
-    for (const piece of pieces) this.digest.update(piece);
+    for (const piece of pieces) this.identity.digest?.update(piece);
     return this.stage.append(pieces);
   }
 }

@@ -10,7 +10,7 @@ const numbers = (count: number) => Array.from({ length: count }, (_, index) => i
 const anyCounts = fc.record({ data: fc.integer({ min: 1, max: 6 }), parity: fc.integer({ min: 0, max: 3 }) });
 
 function sourceOf(bytes: Buffer): ShardSource {
-  return { length: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
+  return { length: bytes.length, pieces: ({ offset, length }) => [bytes.subarray(offset, offset + length)] };
 }
 
 /** The shards as the plain code makes them. */
@@ -70,7 +70,11 @@ describe('the shards of a source', () => {
     const expected = [...data, ...code.parityOf(data)];
     const slow: ShardSource = {
       length: bytes.length,
-      read: async (offset, wanted) => Buffer.from(bytes.subarray(offset, offset + wanted)),
+      async *pieces({ offset, length: wanted }) {
+        for (let at = offset; at < offset + wanted; at += 1000) {
+          yield Buffer.from(bytes.subarray(at, Math.min(at + 1000, offset + wanted)));
+        }
+      },
     };
     for (const shard of numbers(4)) {
       expect((await all(shardPieces(code, slow, shard))).equals(expected[shard]!)).toBe(true);
@@ -87,15 +91,20 @@ describe('the shards of a source', () => {
     expect(turns).toBeGreaterThanOrEqual(15);
   });
 
-  it('are read a slice at a time, never whole', async () => {
+  it('are read a slice at a time where they are made, never whole', async () => {
     const bytes = Buffer.alloc(4 * 2 ** 20);
-    let most = 0;
+    const asked: number[] = [];
     const source: ShardSource = {
       length: bytes.length,
-      read: (offset, length) => ((most = Math.max(most, length)), bytes.subarray(offset, offset + length)),
+      pieces: ({ offset, length }) => (asked.push(length), [bytes.subarray(offset, offset + length)]),
     };
-    await all(shardPieces(ErasureCode.of({ data: 1, parity: 0 }), source, 0));
-    expect(most).toBe(512 * 1024);
+    await all(shardPieces(ErasureCode.of({ data: 2, parity: 1 }), source, 2));
+    expect(new Set(asked)).toEqual(new Set([256 * 1024]));
+  });
+
+  it('are not made of a source that ends early', async () => {
+    const source: ShardSource = { length: 10, pieces: () => [Buffer.alloc(1)] };
+    await expect(digestShards(ErasureCode.of({ data: 2, parity: 1 }), source)).rejects.toThrow(RangeError);
   });
 });
 

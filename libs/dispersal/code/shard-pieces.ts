@@ -11,34 +11,77 @@ const SLICE = 512 * 1024;
 /** Whatever lies whole somewhere and can be read in parts, in memory or on disk. */
 export interface ShardSource {
   readonly length: number;
-  /** Exactly these bytes, which the reader may keep and does not change. */
-  read(offset: number, length: number): Buffer | Promise<Buffer>;
+  /** Exactly these bytes, in pieces that nobody changes. */
+  pieces(part: { offset: number; length: number }): Iterable<Buffer> | AsyncIterable<Buffer>;
 }
 
 /** The digest of each shard of a source, data shards first: one pass over it, holding a slice at a time. */
 export async function digestShards(code: ErasureCode, source: ShardSource): Promise<Buffer[]> {
+  const columns = new Columns(code, source);
   const digests = Array.from({ length: code.data === 1 ? 1 : code.shards }, () => new ShardDigest());
-  const slice = Math.min(sliceColumns(code), code.shardLength(source.length));
-  const room = Array.from({ length: code.data === 1 ? 0 : code.parity }, () => Buffer.allocUnsafeSlow(slice));
-  for (const [from, to] of slices(code, code.shardLength(source.length))) {
+  const into = Array.from({ length: digests.length - code.data }, () => Buffer.allocUnsafeSlow(columns.slice));
+  for (const [from, to] of columns.slices()) {
     if (from > 0) await othersFirst();
-    const data = await columns(code, source, from, to);
-    const into = room.map((parity) => parity.subarray(0, to - from));
-    const all = code.data === 1 ? data : [...data, ...code.parityOf(data, { into })];
-    digests.forEach((digest, shard) => digest.update(all[shard] as Buffer));
+    const data = await columns.read(from, to);
+    const parity =
+      into.length > 0 ? code.parityOf(data, { into: into.map((room) => room.subarray(0, to - from)) }) : [];
+    digests.forEach((digest, shard) => digest.update([...data, ...parity][shard] as Buffer));
   }
   const found = digests.map((digest) => digest.digest());
   return code.data === 1 ? Array<Buffer>(code.shards).fill(found[0] as Buffer) : found;
 }
 
 /**
- * The bytes of one shard of a source, made as they are asked for, as often as they are: nothing but
- * a slice is ever held. A parity shard reads the whole source for it.
+ * The bytes of one shard of a source, made as they are asked for, as often as they are. Of a data
+ * shard they are the source's own pieces; for a parity shard all of the source is read, a slice at a time.
  */
 export async function* shardPieces(code: ErasureCode, source: ShardSource, shard: number): AsyncGenerator<Buffer> {
-  for (const [from, to] of slices(code, code.shardLength(source.length))) {
-    if (shard < code.data) yield await column(code, source, shard, from, to);
-    else yield code.parityOf(await columns(code, source, from, to), { wanted: [shard] })[0] as Buffer;
+  const columns = new Columns(code, source);
+  if (shard < code.data || code.data === 1) {
+    const offset = (code.data === 1 ? 0 : shard) * columns.length;
+    const length = Math.max(0, Math.min(columns.length, source.length - offset));
+    if (length > 0) yield* source.pieces({ offset, length });
+    if (length < columns.length) yield Buffer.alloc(columns.length - length);
+    return;
+  }
+  for (const [from, to] of columns.slices()) {
+    yield code.parityOf(await columns.read(from, to), { wanted: [shard] })[0] as Buffer;
+  }
+}
+
+/** The same columns of all data shards of a source, a slice at a time, in room that is used again for the next. */
+class Columns {
+  /** Of each shard. */
+  readonly length: number;
+  readonly slice: number;
+  private readonly room: (Buffer | undefined)[] = [];
+
+  constructor(
+    private readonly code: ErasureCode,
+    private readonly source: ShardSource,
+  ) {
+    this.length = code.shardLength(source.length);
+    this.slice = Math.min(this.length, sliceColumns(code));
+  }
+
+  *slices(): Generator<[number, number]> {
+    for (let from = 0; from < this.length; from += this.slice) yield [from, Math.min(from + this.slice, this.length)];
+  }
+
+  read(from: number, to: number): Promise<Buffer[]> {
+    return Promise.all(Array.from({ length: this.code.data }, (_, shard) => this.column(shard, from, to)));
+  }
+
+  private async column(shard: number, from: number, to: number): Promise<Buffer> {
+    const offset = shard * this.length + from;
+    const there = Math.max(0, Math.min(to - from, this.source.length - offset));
+    const room = (this.room[shard] ??= Buffer.allocUnsafeSlow(this.slice)).subarray(0, to - from);
+    let filled = 0;
+    if (there > 0) {
+      for await (const piece of this.source.pieces({ offset, length: there })) filled += piece.copy(room, filled);
+    }
+    if (filled !== there) throw new RangeError('the source ended early');
+    return room.fill(0, there);
   }
 }
 
@@ -106,26 +149,4 @@ class PieceReader {
 
 function sliceColumns(code: ErasureCode): number {
   return Math.ceil(SLICE / code.data);
-}
-
-function* slices(code: ErasureCode, shardLength: number): Generator<[number, number]> {
-  const most = sliceColumns(code);
-  for (let from = 0; from < shardLength; from += most) yield [from, Math.min(from + most, shardLength)];
-}
-
-function columns(code: ErasureCode, source: ShardSource, from: number, to: number): Promise<Buffer[]> {
-  return Promise.all(Array.from({ length: code.data }, (_, shard) => column(code, source, shard, from, to)));
-}
-
-async function column(
-  code: ErasureCode,
-  source: ShardSource,
-  shard: number,
-  from: number,
-  to: number,
-): Promise<Buffer> {
-  const offset = shard * code.shardLength(source.length) + from;
-  const there = Math.max(0, Math.min(to - from, source.length - offset));
-  const bytes = there === 0 ? Buffer.alloc(0) : await source.read(offset, there);
-  return there === to - from ? bytes : Buffer.concat([bytes], to - from);
 }

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseConnections } from './choose.js';
-import type { Candidate } from './plan-shards.js';
+import { type Candidate, planShards } from './plan-shards.js';
 
 const candidate = (id: string, more: Partial<Candidate> = {}): Candidate => ({
   id,
@@ -9,9 +8,11 @@ const candidate = (id: string, more: Partial<Candidate> = {}): Candidate => ({
   priority: 0,
   ...more,
 });
-const ids = (chosen: Candidate[] | null) => chosen?.map(({ id }) => id) ?? null;
-const draw = (candidates: Candidate[], shards: number, seed = 'seed', length = 100) =>
-  ids(chooseConnections(candidates, { shards, length }, seed));
+function draw(candidates: Candidate[], count: number, seed = 'seed', length = 100): string[] | null {
+  const shards = Array.from({ length: count }, (_, shard) => shard);
+  const { places, homeless } = planShards(candidates, { shards, length, seed });
+  return homeless.length > 0 ? null : places.map(({ connection }) => connection);
+}
 
 function share(candidates: Candidate[], draws = 4000): Record<string, number> {
   const counts: Record<string, number> = {};

@@ -1,0 +1,222 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { Client } from './support/client.js';
+import { startGateway, type TestGateway } from './support/gateway.js';
+import { blobsOnDisk, intruder, upkeep } from './support/inside.js';
+import { newPerson, signIn } from './support/people.js';
+
+const CHUNK = 256 * 1024;
+const PLACES = 6;
+
+let gateway: TestGateway;
+let admin: Client;
+let folder: string;
+const places: string[] = [];
+const connections: string[] = [];
+const clients: Client[] = [];
+
+beforeAll(async () => {
+  gateway = await startGateway({ environment: { TESSERA_CHUNK_BYTES: String(CHUNK) } });
+  admin = new Client(gateway, await signIn(gateway));
+  clients.push(admin);
+  folder = await mkdtemp(join(tmpdir(), 'tessera-places-'));
+  for (let nth = 0; nth < PLACES; nth += 1) {
+    const path = join(folder, `place-${nth}`);
+    await mkdir(path);
+    const request = { label: `place ${nth}`, path, house: true, domain: `house ${nth}` };
+    const made = await admin.json('POST', '/api/cloud/connections/local', request);
+    expect(made.status).toBe(201);
+    places.push(path);
+    connections.push(made.json<{ id: string }>().id);
+  }
+});
+afterAll(async () => {
+  for (const client of clients) client[Symbol.dispose]();
+  await gateway?.stop();
+  if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+});
+
+/** Somebody whose chunks are spread over the first so many places. */
+async function personWith(data: number, parity: number, on = data + parity): Promise<Client> {
+  const person = new Client(gateway, (await newPerson(gateway, admin.token, ['user'])).token);
+  clients.push(person);
+  const spread = { data, parity, connections: connections.slice(0, on) };
+  const answer = await person.json('PATCH', '/api/users/me/default-storage', spread);
+  expect([answer.status, answer.json()]).toEqual([200, spread]);
+  return person;
+}
+
+interface PlacementAnswer {
+  survives: number;
+  words: string;
+  chunks: { shards: { index: number; connection: string; state: string }[] }[];
+}
+const placementOf = async (client: Client, path: string) => (await client.placement(path)).json<PlacementAnswer>();
+
+function* subsets(most: number, from = 0, of = PLACES): Generator<number[]> {
+  yield [];
+  if (most === 0) return;
+  for (let first = from; first < of; first += 1) {
+    for (const rest of subsets(most - 1, first + 1, of)) yield [first, ...rest];
+  }
+}
+
+/** What may become of a place; each answers how it is undone. */
+const FATES: Record<string, (place: string) => Promise<() => Promise<void>>> = {
+  'is dead': async (place) => {
+    await rename(place, `${place}.away`);
+    return () => rename(`${place}.away`, place);
+  },
+  'is wiped': async (place) => {
+    const blobs = [...(await blobsOnDisk(place)).values()];
+    await Promise.all(blobs.map((blob) => rename(blob, `${blob}.gone`)));
+    return async () => void (await Promise.all(blobs.map((blob) => rename(`${blob}.gone`, blob))));
+  },
+  'serves garbage': async (place) => {
+    const blobs = [...(await blobsOnDisk(place)).values()];
+    const whole = await Promise.all(blobs.map((blob) => readFile(blob)));
+    await Promise.all(blobs.map((blob, nth) => writeFile(blob, randomBytes(whole[nth]!.length))));
+    return async () => void (await Promise.all(blobs.map((blob, nth) => writeFile(blob, whole[nth]!))));
+  },
+  'serves half of it': async (place) => {
+    const blobs = [...(await blobsOnDisk(place)).values()];
+    const whole = await Promise.all(blobs.map((blob) => readFile(blob)));
+    await Promise.all(blobs.map((blob, nth) => writeFile(blob, whole[nth]!.subarray(0, whole[nth]!.length / 2))));
+    return async () => void (await Promise.all(blobs.map((blob, nth) => writeFile(blob, whole[nth]!))));
+  },
+};
+
+async function lose(fate: string, lost: readonly number[]): Promise<() => Promise<void>> {
+  const undo = await Promise.all(lost.map((place) => FATES[fate]!(places[place]!)));
+  return async () => void (await Promise.all(undo.map((one) => one())));
+}
+
+async function isWhole(client: Client, path: string, plain: Buffer): Promise<void> {
+  const whole = await client.get(path);
+  expect([whole.status, whole.body.equals(plain)]).toEqual([200, true]);
+  for (let nth = 0; nth < 4; nth += 1) {
+    const start = randomInt(plain.length);
+    const end = start + randomInt(plain.length - start);
+    const part = await client.get(path, { range: `bytes=${start}-${end}` });
+    expect([part.status, part.body.equals(plain.subarray(start, end + 1))]).toEqual([206, true]);
+  }
+}
+
+let restore: (() => Promise<void>) | null = null;
+afterEach(async () => {
+  await restore?.();
+  restore = null;
+});
+
+describe.each([
+  [2, 1],
+  [4, 2],
+])('a file under %i+%i', (data, parity) => {
+  const plain = randomBytes(2 * CHUNK + 100_001);
+  let person: Client;
+  beforeAll(async () => {
+    person = await personWith(data, parity);
+    expect((await person.put('kept', plain)).status).toBe(201);
+  });
+
+  it('lies in shards in as many places, and survives their loss', async () => {
+    const { chunks, survives, words } = await placementOf(person, 'kept');
+    expect([survives, words]).toEqual([
+      parity,
+      `Survives the loss of any ${parity === 1 ? 'one place' : `${parity} places`}.`,
+    ]);
+    for (const { shards } of chunks) {
+      expect(shards.map(({ index }) => index)).toEqual(Array.from({ length: data + parity }, (_, shard) => shard));
+      expect(new Set(shards.map(({ connection }) => connection))).toEqual(new Set(connections.slice(0, data + parity)));
+    }
+  });
+
+  const losses = [...subsets(parity, 0, data + parity)];
+  it.each(Object.keys(FATES))('is read whole, and any range of it, when any place or places %s', async (fate) => {
+    for (const lost of losses) {
+      restore = await lose(fate, lost);
+      await isWhole(person, 'kept', plain);
+      await restore();
+      restore = null;
+    }
+  });
+
+  it('is refused rather than served wrong when one place too many is lost', async () => {
+    for (const fate of ['is wiped', 'serves garbage']) {
+      restore = await lose(
+        fate,
+        Array.from({ length: parity + 1 }, (_, place) => place),
+      );
+      const answer = await person.get('kept');
+      const refused = answer.status === 502 && answer.type === 'content-damaged';
+      expect([refused || !answer.whole, plain.subarray(0, answer.body.length).equals(answer.body) || refused]).toEqual([
+        true,
+        true,
+      ]);
+      await restore();
+      restore = null;
+    }
+  });
+
+  it('cannot be written where one place is missing for good, and nothing is left of it', async () => {
+    const lost = connections[0]!;
+    expect((await admin.json('PATCH', `/api/cloud/connections/${lost}`, { enabled: false })).status).toBe(200);
+    const answer = await person.put('refused', plain);
+    expect((await admin.json('PATCH', `/api/cloud/connections/${lost}`, { enabled: true })).status).toBe(200);
+    expect([answer.status, answer.type]).toEqual([507, 'too-few-places']);
+    expect((await person.get('refused')).status).toBe(404);
+    await upkeep(gateway);
+    await using database = await intruder(gateway);
+    const { rows } = await database.query(`select 1 from blobs where state in ('intended', 'condemned')`);
+    expect(rows).toEqual([]);
+  });
+});
+
+describe('an upload during which a place is lost', () => {
+  it('goes on elsewhere, and its client does not notice', async () => {
+    const person = await personWith(2, 1, 4);
+    const plain = randomBytes(12 * CHUNK);
+    async function* slowly(): AsyncGenerator<Buffer> {
+      for (let at = 0; at < plain.length; at += CHUNK) {
+        if (at === 4 * CHUNK) restore = await lose('is dead', [1]);
+        yield plain.subarray(at, at + CHUNK);
+      }
+    }
+    const answer = await person.put('moved', slowly());
+    expect(answer.status).toBe(201);
+    await isWhole(person, 'moved', plain);
+    const { chunks, survives } = await placementOf(person, 'moved');
+    expect(survives).toBe(1);
+    expect(chunks.at(-1)!.shards.map(({ connection }) => connection)).not.toContain(connections[1]);
+  });
+});
+
+describe('a mirror', () => {
+  it('is read from whichever copy is left', async () => {
+    const person = await personWith(1, 2);
+    const plain = randomBytes(CHUNK + 1000);
+    expect((await person.put('thrice', plain)).status).toBe(201);
+    for (const fate of Object.keys(FATES)) {
+      for (const lost of subsets(2, 0, 3)) {
+        restore = await lose(fate, lost);
+        await isWhole(person, 'thrice', plain);
+        await restore();
+        restore = null;
+      }
+    }
+  });
+});
+
+describe('small files', () => {
+  it.each([1, 2, 3, 4095, 65_537])('of %i bytes are spread and read as well', async (length) => {
+    const person = await personWith(4, 2);
+    const plain = randomBytes(length);
+    expect((await person.put('small', plain)).status).toBe(201);
+    restore = await lose('is dead', [0, 3]);
+    const answer = await person.get('small');
+    expect(answer.body.equals(plain)).toBe(true);
+  });
+});
