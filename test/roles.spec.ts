@@ -97,7 +97,9 @@ describe('every route, called by everybody', () => {
   }, 120_000);
 
   it('is there for a user in every file and cloud call, and for nobody without that role', () => {
-    const theirs = routes.filter(({ path }) => /^\/api\/(?!health|docs|openapi|metrics|auth|admin|jobs|shared)/.test(path));
+    const theirs = routes.filter(({ path }) =>
+      /^\/api\/(?!health|docs|openapi|metrics|auth|admin|jobs|shared)/.test(path),
+    );
     expect(theirs.length).toBeGreaterThan(10);
     const open = theirs.filter(({ access }) => typeof access !== 'object' || access.roles.join() !== 'user');
     // A vendor sends a browser there: the state that it brings stands for its account. What tus can do is nobody's.
