@@ -171,7 +171,7 @@ byId('store').addEventListener('change', (event) => doing('Sealing and storing â
 const words = new URLSearchParams(location.search);
 history.replaceState(null, '', location.pathname);
 doing('', async () => {
-  await refresh().catch((error) => { if (error.status !== 401) throw error; });
+  await refresh().catch((error) => { if (error.status !== 401) throw error; show(false); });
   if (words.has('connected')) return 'Connected.';
   if (words.has('problem')) return words.get('problem') === 'oauth-denied' ? 'The consent was refused: nothing was connected.' : 'That did not work (' + words.get('problem') + '). Please try again.';
 });
