@@ -77,8 +77,8 @@ async function outcome(route: Route, token: string | undefined): Promise<401 | 4
   return status === 401 || status === 403 ? status : 'in';
 }
 
-/** Its refusals are the password's, not the guard's: that all may knock is shown where guessing is. */
-const DOORS = ['/api/auth/login'];
+/** Their refusals are the password's, or the signature's, not the guard's: that all may knock is shown where guessing is. */
+const DOORS = ['/api/auth/login', '/api/signed-uploads/:address'];
 
 describe('every route, called by everybody', () => {
   it('lets in whom its rule names, and nobody else', async () => {
@@ -98,7 +98,7 @@ describe('every route, called by everybody', () => {
 
   it('is there for a user in every file and cloud call, and for nobody without that role', () => {
     const theirs = routes.filter(({ path }) =>
-      /^\/api\/(?!health|docs|openapi|metrics|auth|admin|jobs|shared)/.test(path),
+      /^\/api\/(?!health|docs|openapi|metrics|auth|admin|jobs|shared|signed-uploads)/.test(path),
     );
     expect(theirs.length).toBeGreaterThan(10);
     const open = theirs.filter(({ access }) => typeof access !== 'object' || access.roles.join() !== 'user');
@@ -145,6 +145,7 @@ describe('every route, called by everybody', () => {
       'POST /api/shared/downloads',
       'POST /api/shared/entries',
       'POST /api/shared/visits',
+      'PUT /api/signed-uploads/:address',
     ]);
   });
 });

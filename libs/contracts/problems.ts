@@ -44,6 +44,11 @@ export const problems = {
     'The call is for somebody who has signed in lately. Sign in once more, and repeat it.',
   ),
   'link-password': kind(403, 'The link asks for a password', 'There was none with the call, or a wrong one.'),
+  'address-refused': kind(
+    403,
+    'Address refused',
+    'The signed address was changed, has expired, or was withdrawn. Which of these is not told.',
+  ),
   'foreign-origin': kind(
     403,
     'Foreign origin',

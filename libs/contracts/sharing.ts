@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ByteCount, Id, Moment, nextCursor, PageQuery } from './common.js';
+import { ByteCount, Id, Moment, nextCursor, PageQuery, Sha256 } from './common.js';
 import { ArchiveRequest } from './files.js';
 
 const Path = ArchiveRequest.shape.paths.element;
@@ -72,3 +72,24 @@ export type DownloadAddress = z.infer<typeof DownloadAddress>;
 
 export const TicketParams = z.object({ ticket: Opaque });
 export type TicketParams = z.infer<typeof TicketParams>;
+
+export const UploadAddressRequest = z.strictObject({
+  path: Path.min(1).max(4096).describe('Where the upload shall lie.'),
+  seconds: z.int().min(1).max(604_800).default(3600).describe('How long the address takes it. At most a week.'),
+  mostBytes: ByteCount.optional(),
+  replace: z.boolean().default(false).describe('Whether it may become a new version of a file that is there.'),
+});
+export type UploadAddressRequest = z.infer<typeof UploadAddressRequest>;
+
+export const UploadAddress = z.object({
+  url: z.string().describe('Takes a PUT, with no other credential. Whoever has it may use it.'),
+  expiresAt: Moment,
+});
+export type UploadAddress = z.infer<typeof UploadAddress>;
+
+export const SignedUploadParams = z.object({ address: z.string().max(8192) });
+export type SignedUploadParams = z.infer<typeof SignedUploadParams>;
+
+/** Nothing that tells whoever was given an address more than what they sent. */
+export const SignedUpload = z.object({ size: ByteCount, sha256: Sha256 });
+export type SignedUpload = z.infer<typeof SignedUpload>;

@@ -10,6 +10,7 @@ export type Label =
   | 'root/credential-wrap'
   | 'root/totp-wrap'
   | 'root/marker-seal'
+  | 'root/upload-address'
   | 'root/fingerprint'
   | 'account/content-wrap'
   | 'account/tree'
@@ -50,6 +51,7 @@ export interface RootKeys {
   credentialWrap: SecretKey;
   totpWrap: SecretKey;
   markerSeal: SecretKey;
+  uploadAddress: SecretKey;
   /** Tells one root key from another and nothing else; may be stored. */
   fingerprint: Buffer;
 }
@@ -60,6 +62,7 @@ export function deriveRootKeys(root: SecretKey): RootKeys {
     credentialWrap: deriveKey(root, 'root/credential-wrap'),
     totpWrap: deriveKey(root, 'root/totp-wrap'),
     markerSeal: deriveKey(root, 'root/marker-seal'),
+    uploadAddress: deriveKey(root, 'root/upload-address'),
     fingerprint: derive(root, 'root/fingerprint'),
   };
 }

@@ -155,6 +155,7 @@ export const faultProblems: readonly Row[] = [
 
   row(purge.ConnectionInUse, 'connection-in-use', ({ leaving, advice }) => ({ leaving, advice })),
   row(sharing.ArchivesFull, 'unavailable'),
+  row(sharing.AddressRefused, 'address-refused'),
   row(sharing.LinkMissing, 'not-found'),
   row(sharing.TooManyLinks, 'conflict'),
   row(sharing.LinkClosed, 'not-found'),
@@ -165,6 +166,7 @@ export const faultProblems: readonly Row[] = [
   row(transfers.BodyTooLong, 'length-mismatch'),
   row(transfers.SenderStalled, 'request-timeout'),
   row(transfers.DigestMismatch, 'digest-mismatch'),
+  row(transfers.BodyBeyondLimit, 'too-large'),
   row(transfers.HeaderRefused, 'bad-request'),
   row(transfers.RangeUnsatisfiable, 'range'),
   row(transfers.UploadUnknown, 'not-found'),

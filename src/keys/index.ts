@@ -1,3 +1,4 @@
+export { AddressKeyring } from './address-keyring.js';
 export { CredentialKeyring, type SealedCredentials } from './credential-keyring.js';
 export { RotateRoot } from './rotate-root.js';
 export { KeysModule } from './keys.module.js';

@@ -1,5 +1,6 @@
 import { Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { AccountKeyring } from './account-keyring.js';
+import { AddressKeyring } from './address-keyring.js';
 import { CredentialKeyring } from './credential-keyring.js';
 import { DestroyedKeys } from './destroyed-keys.js';
 import { RootKeyring } from './root-keys.js';
@@ -11,8 +12,8 @@ import { RotateRoot } from './rotate-root.js';
  * few derived keys that have a purpose of their own.
  */
 @Module({
-  providers: [RootKeyring, AccountKeyring, CredentialKeyring, DestroyedKeys, RotateRoot],
-  exports: [RootKeyring, AccountKeyring, CredentialKeyring, RotateRoot],
+  providers: [RootKeyring, AccountKeyring, CredentialKeyring, AddressKeyring, DestroyedKeys, RotateRoot],
+  exports: [RootKeyring, AccountKeyring, CredentialKeyring, AddressKeyring, RotateRoot],
 })
 export class KeysModule implements OnApplicationBootstrap {
   constructor(private readonly rotation: RotateRoot) {}

@@ -33,3 +33,10 @@ export class LinkPasswordWrong extends Fault {
     super('The link asks for a password, and this is none, or not the right one.');
   }
 }
+
+/** Changed, expired, withdrawn, or never one of ours. */
+export class AddressRefused extends Fault {
+  constructor() {
+    super('This address takes nothing, or not any more.');
+  }
+}

@@ -4,6 +4,9 @@ import { AuditModule } from '../audit/index.js';
 import { FilesModule } from '../files/index.js';
 import { TransfersModule } from '../transfers/index.js';
 import { ArchiveController } from './archive/archive.controller.js';
+import { KeysModule } from '../keys/index.js';
+import { UploadAddressController } from './uploads/upload-address.controller.js';
+import { UploadAddresses } from './uploads/upload-addresses.js';
 import { SendArchive } from './archive/send-archive.js';
 import { Links } from './links/links.js';
 import { LinksController } from './links/links.controller.js';
@@ -15,8 +18,8 @@ import { Visits } from './links/visits.js';
  * long; the bytes come and go by the verbs of the rooms above, and it keeps none.
  */
 @Module({
-  imports: [AccountsModule, AuditModule, FilesModule, TransfersModule],
-  controllers: [ArchiveController, LinksController, SharedController],
-  providers: [SendArchive, Links, Visits],
+  imports: [AccountsModule, AuditModule, FilesModule, KeysModule, TransfersModule],
+  controllers: [ArchiveController, LinksController, SharedController, UploadAddressController],
+  providers: [SendArchive, Links, Visits, UploadAddresses],
 })
 export class SharingModule {}

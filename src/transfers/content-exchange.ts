@@ -5,7 +5,7 @@ import { etagOf, type FileRecord, type Names } from '../files/index.js';
 import { ByteBudgets } from './byte-budgets.js';
 import { isUnchanged, rangeHolds } from './conditional-read.js';
 import { deliver, writeOut } from './deliver.js';
-import { BodyCutShort, RangeUnsatisfiable } from './errors.js';
+import { BodyBeyondLimit, BodyCutShort, RangeUnsatisfiable } from './errors.js';
 import { parseRange, type ByteSpan } from './range.js';
 import { readBody } from './read-body.js';
 import { ReadFile, type OpenFile } from './read-file.js';
@@ -33,15 +33,17 @@ export class ContentExchange {
 
   /** Stores the request's body as the newest version; answers nothing yet but «100 Continue». */
   async store(
-    target: { account: string; names: Names; headers: UploadHeaders },
+    target: { account: string; names: Names; headers: UploadHeaders; most?: number | null },
     request: Request,
     response: Response,
   ): Promise<{ file: FileRecord; created: boolean }> {
-    const { account, names, headers } = target;
+    const { account, names, headers, most = null } = target;
+    if (most !== null && (headers.length ?? 0) > most) throw new BodyBeyondLimit(most);
     const gone = whenGone(request);
     const open = (signal: AbortSignal): AsyncIterable<Buffer> => {
       if (request.expectsContinue === true) response.writeContinue();
-      return readBody(request, { signal, stallMs: this.config.stallSeconds * 1000 });
+      const body = readBody(request, { signal, stallMs: this.config.stallSeconds * 1000 });
+      return most === null ? body : upTo(most, body);
     };
     const stored = await this.storeFile.run({ account, names, ...headers }, { open, gone });
     if (headers.modifiedAt) response.setHeader('X-OC-Mtime', 'accepted');
@@ -126,6 +128,16 @@ export class ContentExchange {
       if (error instanceof RangeUnsatisfiable) response.setHeader('Content-Range', `bytes */${size}`);
       throw error;
     }
+  }
+}
+
+/** For a body whose length was not told: it ends with BodyBeyondLimit where it goes on too long. */
+async function* upTo(most: number, body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let length = 0;
+  for await (const piece of body) {
+    length += piece.length;
+    if (length > most) throw new BodyBeyondLimit(most);
+    yield piece;
   }
 }
 

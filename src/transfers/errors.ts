@@ -27,6 +27,12 @@ export class DigestMismatch extends Fault {
   }
 }
 
+export class BodyBeyondLimit extends Fault {
+  constructor(most: number) {
+    super(`The body is larger than the ${most} bytes that this address takes.`);
+  }
+}
+
 /** A header of a transfer that cannot be understood. */
 export class HeaderRefused extends Fault {}
 
