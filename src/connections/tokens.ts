@@ -12,6 +12,7 @@ import { Database } from '../database/index.js';
 import { Credentials } from './credentials.js';
 import { ApplicationMissing, ConnectionUnknown } from './errors.js';
 import { RefreshTokens } from './refresh-tokens.js';
+import { RenewalBudget } from './renewal-budget.js';
 import { fromSettings } from './token-secrets.js';
 import { grantOf, type GrantRow, idleGrants } from './tokens.store.js';
 
@@ -46,6 +47,7 @@ const IDLE_AT_ONCE = 20;
 export class Tokens {
   private readonly held = new Map<string, Held>();
   private readonly asking = new Map<string, Promise<Held>>();
+  private readonly renewals = new RenewalBudget();
 
   constructor(
     private readonly database: Database,
@@ -104,19 +106,24 @@ export class Tokens {
   /** From the row if it will do; otherwise by asking the vendor, or by waiting for whoever does. */
   private async obtain(connection: string, need: Need): Promise<Held> {
     const deadline = systemClock.now() + PATIENCE_MS;
-    for (let asked = false; ;) {
+    let asked = false;
+    let paid = false;
+    for (;;) {
       const row = await grantOf(this.database, connection);
       if (!row) return this.none(connection, new ConnectionUnknown());
       if (row.needs_reconnect) return this.none(connection, new ConsentWithdrawn());
       const secrets = fromSettings(this.credentials.open(row));
       const held = this.hold(row, secrets.accessToken);
-      const usable = row.good_ms > 0 && (asked || secrets.accessToken !== need.refused);
+      const refused = !asked && secrets.accessToken === need.refused;
+      const usable = row.good_ms > 0 && !refused;
       const idle = need.unlessNewerThan === row.version;
       if (usable && !idle && row.good_ms > earlyMs(row)) return this.keep(connection, held);
       if (row.wait_ms > 0) {
         if (usable) return this.keep(connection, held);
         throw row.trouble === null ? new ConnectionAway(SILENT) : new AccessRefused(row.trouble);
       }
+      if (refused && row.good_ms > 0 && !paid && !this.renewals.spend(connection)) throw new AccessRefused(REFUSING);
+      paid = true;
       const outcome = await this.refresh.run(row, secrets).catch((error: unknown) => {
         if (!usable || !isPassing(error)) throw error;
         return 'failed' as const;
@@ -145,6 +152,7 @@ export class Tokens {
   }
 }
 
+const REFUSING = 'The provider refuses even the newest access that its vendor gives.';
 const SILENT = 'The vendor gives no access at the moment.';
 
 function earlyMs(row: GrantRow): number {
