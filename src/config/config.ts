@@ -49,6 +49,8 @@ export abstract class Config {
   /** 0 is for ever. */
   abstract readonly versionDays: number;
   abstract readonly changeDays: number;
+  /** Who is told of connections in trouble, and what the messages are signed with. */
+  abstract readonly alerts: { readonly url: Secret; readonly secret: Secret } | null;
   abstract readonly metricsToken: Secret | null;
   abstract readonly logLevel: 'error' | 'warn' | 'log' | 'debug' | 'verbose';
 }

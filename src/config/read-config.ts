@@ -69,6 +69,10 @@ function arrange(given: Settings): Config {
     versionsKept: given.TESSERA_VERSIONS_KEPT,
     versionDays: given.TESSERA_VERSION_DAYS,
     changeDays: given.TESSERA_CHANGE_DAYS,
+    alerts:
+      given.TESSERA_ALERT_URL && given.TESSERA_ALERT_SECRET
+        ? { url: given.TESSERA_ALERT_URL, secret: given.TESSERA_ALERT_SECRET }
+        : null,
     metricsToken: given.TESSERA_METRICS_TOKEN ?? null,
     logLevel: given.TESSERA_LOG_LEVEL,
   };
@@ -93,6 +97,7 @@ function vendors(given: Settings): Readonly<Record<string, Vendor>> {
 
 const PAIRS: readonly (readonly [SettingName, SettingName])[] = [
   ['TESSERA_ADMIN_EMAIL', 'TESSERA_ADMIN_PASSWORD'],
+  ['TESSERA_ALERT_URL', 'TESSERA_ALERT_SECRET'],
   ...VENDORS.map(pairOf),
 ];
 

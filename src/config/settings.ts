@@ -120,6 +120,13 @@ export const settings = z.object({
     .wholeNumber(1, 600)
     .prefault('10')
     .describe('How long a request waits for one of them before it is answered 503.'),
+  TESSERA_ALERT_URL: kind
+    .serverUrl(['https:', 'http:'])
+    .optional()
+    .describe(
+      'An address that is told when a connection fails, is full, has to be connected anew or raises an alarm, and when that is over. A private one has to stand in `TESSERA_ALLOW_HOSTS`.',
+    ),
+  TESSERA_ALERT_SECRET: kind.secret(16).optional().describe('What these messages are signed with.'),
   TESSERA_METRICS_TOKEN: kind
     .secret(16)
     .optional()

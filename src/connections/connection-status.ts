@@ -30,11 +30,14 @@ export interface StatusFacts {
 export function statusOf({ enabled, alarm, needsReconnect, paused, health, hours }: StatusFacts): ConnectionStatus {
   if (!enabled) return 'disabled';
   if (needsReconnect) return 'needs-reconnect';
-  const { failures, failingMs } = health;
-  if (alarm !== null || (failingMs !== null && failingMs >= FAILING_MS && failures >= FAILURES)) return 'failing';
+  if (alarm !== null || failsForLong(health)) return 'failing';
   const lately = hours.filter(({ ago }) => ago <= 1);
   const requests = lately.reduce((sum, hour) => sum + hour.requests, 0);
   const failed = lately.reduce((sum, hour) => sum + hour.failures, 0);
   const shaky = requests >= REQUESTS && failed / requests >= FAILED_SHARE;
-  return failingMs !== null || paused || shaky ? 'degraded' : 'healthy';
+  return health.failingMs !== null || paused || shaky ? 'degraded' : 'healthy';
+}
+
+export function failsForLong({ failures, failingMs }: Pick<HealthRow, 'failures' | 'failingMs'>): boolean {
+  return failingMs !== null && failingMs >= FAILING_MS && failures >= FAILURES;
 }

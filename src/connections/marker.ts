@@ -65,9 +65,16 @@ export class Markers {
     const sequence = await blobSequence(this.database);
     const current = connection.marked_epoch === this.epoch;
     if (current && sequence <= connection.marked_sequence) return;
-    if (!(await this.check(connection, provider))) return;
+    await this.rewrite(connection, provider);
+  }
+
+  /** Writes it over as it is, to see whether the place takes writes. False where nothing may be written there. */
+  async rewrite(connection: ConnectionRow, provider: StorageProvider): Promise<boolean> {
+    if (!(await this.check(connection, provider))) return false;
+    const sequence = await blobSequence(this.database);
     await this.write(connection.id, provider, sequence);
     await noteMarked(this.database, connection.id, sequence, this.epoch);
+    return true;
   }
 
   /** An admin has looked, and says that the database as it is now shall go on with what lies there. */

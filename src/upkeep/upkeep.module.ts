@@ -2,7 +2,11 @@ import { Module } from '@nestjs/common';
 import { ConnectionsModule } from '../connections/index.js';
 import { ContentsModule } from '../contents/index.js';
 import { FilesModule } from '../files/index.js';
+import { JobsModule } from '../jobs/index.js';
+import { ConnectionAlerts } from './connection-alerts.js';
+import { SendAlert } from './send-alert.js';
 import { Sweep } from './sweep.js';
+import { TryAtStart } from './try-at-start.js';
 import { UpkeepOfConnections } from './upkeep-of-connections.js';
 import { UpkeepOfConsents } from './upkeep-of-consents.js';
 import { UpkeepOfFiles } from './upkeep-of-files.js';
@@ -10,11 +14,20 @@ import { UpkeepRounds } from './upkeep-rounds.js';
 
 /**
  * What is done while nobody looks: erasing what lay in the trash for long enough, and versions that are too many; giving up lapsed drafts, deleting condemned blobs, settling what
- * dead gateways held, writing markers on. Alone deletes blobs. Works on ciphertext, with no data key.
+ * dead gateways held, writing markers on, trying connections at the start, telling an operator of those in trouble. Alone deletes blobs. Works on ciphertext, with no data key.
  */
 @Module({
-  imports: [ConnectionsModule, ContentsModule, FilesModule],
-  providers: [Sweep, UpkeepOfConnections, UpkeepOfConsents, UpkeepOfFiles, UpkeepRounds],
+  imports: [ConnectionsModule, ContentsModule, FilesModule, JobsModule],
+  providers: [
+    ConnectionAlerts,
+    SendAlert,
+    Sweep,
+    TryAtStart,
+    UpkeepOfConnections,
+    UpkeepOfConsents,
+    UpkeepOfFiles,
+    UpkeepRounds,
+  ],
   exports: [Sweep, UpkeepRounds],
 })
 export class UpkeepModule {}
