@@ -118,9 +118,12 @@ describe('A cloud that lets only so many requests through', () => {
   beforeAll(connectAnew);
 
   it('is asked by no gateway inside a Retry-After, and not too often once its rate is known', async () => {
-    Object.assign(keeper, { perSecond: 60, retryAfterSeconds: 1 });
+    const began = performance.now();
     const before = keeper.asked;
-    expect(await upload('warm', 300, 16)).toEqual([]);
+    expect(await upload('free', 100, 16)).toEqual([]);
+    // Less than this machine would like to send, however busy it is.
+    keeper.perSecond = Math.max(8, Math.floor(60 / ((performance.now() - began) / 1000)));
+    expect(await upload('warm', 200, 16)).toEqual([]);
     const learning = keeper.refused;
     expect(learning).toBeGreaterThan(0);
     expect(await upload('small', 700, 16)).toEqual([]);
@@ -130,7 +133,7 @@ describe('A cloud that lets only so many requests through', () => {
       `1,000 small files: ${keeper.asked - before} requests, ${learning} refused while the rate was learned`,
     );
     expect((await details()).activity.throttles).toBeGreaterThan(0);
-  }, 120_000);
+  }, 240_000);
 
   it('is left alone for as long as it says, and its uploads wait for it within bounds', async () => {
     Object.assign(keeper, { perSecond: 0, retryAfterSeconds: 4 });
