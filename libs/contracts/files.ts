@@ -120,6 +120,17 @@ export const ArchiveRequest = z.strictObject({
 });
 export type ArchiveRequest = z.infer<typeof ArchiveRequest>;
 
+export const ImmutableRequest = z.strictObject({
+  until: Moment.describe('It can be moved further away later, never back.'),
+});
+export type ImmutableRequest = z.infer<typeof ImmutableRequest>;
+
+export const ImmutableFolder = z.object({ id: Id, path: z.string(), until: Moment });
+export type ImmutableFolder = z.infer<typeof ImmutableFolder>;
+
+export const ImmutableFolderList = z.object({ items: z.array(ImmutableFolder) });
+export type ImmutableFolderList = z.infer<typeof ImmutableFolderList>;
+
 const NamePart = z.string().min(1).max(255);
 const Bytes = z.coerce.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 

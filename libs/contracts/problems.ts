@@ -70,6 +70,7 @@ export const problems = {
     'Connection in use',
     'Files lie on the connection; `leaving` says how many, `advice` what can be done.',
   ),
+  immutable: kind(409, 'Immutable', 'It lies in an immutable folder, or holds one: it stays as it is until a date.'),
   'last-admin': kind(409, 'Last admin', 'Somebody must be left who looks after the accounts.'),
   'cursor-expired': kind(
     410,

@@ -116,3 +116,28 @@ export class TooManyLocks extends Fault {
     super(`An account has at most ${most} locks at one time.`);
   }
 }
+
+/** It lies in an immutable folder, or holds one. */
+export class Immutable extends Fault {
+  constructor() {
+    super('This is immutable: until the date that was set, it is not moved, renamed, deleted or erased, by anybody.');
+  }
+}
+
+export class NotAFolder extends Fault {
+  constructor() {
+    super('A file lies there. Folders are made immutable, with the files in them.');
+  }
+}
+
+export class DateUnfit extends Fault {
+  constructor() {
+    super('The date must lie ahead, within a hundred years, and not before the one that was set already.');
+  }
+}
+
+export class TooManyImmutable extends Fault {
+  constructor(most: number) {
+    super(`An account has at most ${most} immutable folders; one above them holds for all that lies in it.`);
+  }
+}

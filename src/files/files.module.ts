@@ -1,5 +1,6 @@
 import { Module, type OnModuleInit } from '@nestjs/common';
 import { AccountHooks, AccountsModule } from '../accounts/index.js';
+import { AuditModule } from '../audit/index.js';
 import { KeysModule } from '../keys/index.js';
 import { Below } from './below.js';
 import { Changes } from './changes.js';
@@ -7,6 +8,8 @@ import { ChangesController } from './changes.controller.js';
 import { CopyController } from './copy.controller.js';
 import { CopyEntry } from './copy.js';
 import { EraseTrash } from './erase-trash.js';
+import { ImmutableController } from './immutable.controller.js';
+import { ImmutableFolders } from './immutable-folders.js';
 import { Locks } from './locks.js';
 import { MoveEntry } from './move.js';
 import { Outlines } from './outlines.js';
@@ -38,6 +41,7 @@ const verbs = [
   Search,
   WalkTree,
   Below,
+  ImmutableFolders,
 ];
 
 /**
@@ -46,7 +50,7 @@ const verbs = [
  * not know chunks, connections or bytes.
  */
 @Module({
-  imports: [AccountsModule, KeysModule],
+  imports: [AccountsModule, AuditModule, KeysModule],
   controllers: [
     TreeController,
     TrashController,
@@ -54,6 +58,7 @@ const verbs = [
     ChangesController,
     CopyController,
     SearchController,
+    ImmutableController,
   ],
   providers: verbs,
   exports: verbs,

@@ -4,6 +4,7 @@ import { AccountKeyring } from '../keys/index.js';
 import { IntoItself, NameTaken, RootStays } from './errors.js';
 import type { Touch } from './lock-rules.js';
 import { type Enter, Locks } from './locks.js';
+import { refuseImmutable } from './immutable.store.js';
 import { formatPath, type Names } from './names.js';
 import { checkPreconditions, type Preconditions } from './preconditions.js';
 import { fileRecord, folderRecord, type EntryRecord } from './records.js';
@@ -75,6 +76,7 @@ export class MoveEntry {
       const replaced = place.there !== undefined && place.there.id !== node.id;
       if (replaced) await makeWay(sql, account, { nodes, there: place.there as NodeRow, names: place.names }, placing);
       const parent = (place.parents.at(-1) as NodeRow).id;
+      await refuseImmutable(sql, account, node.id);
       const there = await relocate(sql, account, node.id, { parent, name: to.at(-1) as string });
       const version = node.head ? await versionById(sql, account, node.head) : undefined;
       return { node: there, version, names: place.names, replaced };

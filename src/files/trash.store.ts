@@ -1,7 +1,10 @@
 import type { Sql } from '../database/index.js';
+import { refuseImmutable } from './immutable.store.js';
 import { type ListedRow, NODE, type NodeRow, VERSION } from './tree.store.js';
 
+/** Throws Immutable. The caller holds the structure. */
 export async function putIntoTrash(sql: Sql, account: string, node: string, path: string): Promise<void> {
+  await refuseImmutable(sql, account, node);
   await sql.query('update nodes set trashed_at = now(), trashed_path = $3 where account = $1 and id = $2', [
     account,
     node,

@@ -56,7 +56,7 @@ export class TreeController {
     summary: 'Renames or moves a file or a folder with all that is in it, in one transaction.',
     answers: { 200: NodeRecord },
     headers: { 'If-Match': 'only when the newest version is this one', ...LOCK },
-    problems: ['bad-name', 'exists', 'not-a-folder', 'conflict', 'precondition-failed', 'locked'],
+    problems: ['bad-name', 'exists', 'not-a-folder', 'conflict', 'immutable', 'precondition-failed', 'locked'],
   })
   async relocate(
     @CurrentCaller() caller: Caller,
@@ -75,7 +75,7 @@ export class TreeController {
     summary: 'Puts a file, or a folder with all that is in it, into the trash.',
     answers: { 204: null },
     headers: { 'If-Match': 'only when the newest version is this one', ...LOCK },
-    problems: ['bad-name', 'conflict', 'precondition-failed', 'locked'],
+    problems: ['bad-name', 'conflict', 'immutable', 'precondition-failed', 'locked'],
   })
   remove(@CurrentCaller() caller: Caller, @TreePath() names: Names, @Req() request: Request): Promise<void> {
     return this.trash.put(caller.accountId, names, preconditionsOf(request.headers));

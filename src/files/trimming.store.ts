@@ -15,6 +15,7 @@ export async function momentNow(sql: Sql, secondsAgo: number): Promise<string> {
 export function agedVersions(sql: Sql, days: number, most: number): Promise<OldVersion[]> {
   return sql.query(
     `select account, id from versions v where v.superseded_at < now() - make_interval(days => $1)
+       and not is_immutable(v.account, v.file)
      order by v.superseded_at limit $2`,
     [days, most],
   );
@@ -24,7 +25,9 @@ export function agedVersions(sql: Sql, days: number, most: number): Promise<OldV
 export function surplusVersions(sql: Sql, wanted: { kept: number; from: string; most: number }): Promise<OldVersion[]> {
   return sql.query(
     `with written as (
-       select distinct account, file from versions where superseded_at >= $2::timestamptz
+       select account, file from (
+         select distinct account, file from versions where superseded_at >= $2::timestamptz) v
+       where not is_immutable(v.account, v.file)
      ), ranked as (
        select v.account, v.id, row_number() over (partition by v.account, v.file order by v.number desc) as rank
        from written w join versions v on v.account = w.account and v.file = w.file

@@ -49,7 +49,7 @@ export class VersionsController {
   @Describe({
     summary: 'Erases an earlier version for good. The newest one is not erased this way.',
     answers: { 204: null },
-    problems: ['bad-name', 'is-folder', 'conflict'],
+    problems: ['bad-name', 'is-folder', 'conflict', 'immutable'],
   })
   remove(@CurrentCaller() caller: Caller, @TreePath() names: Names, @FromQuery(OneVersion) query: OneVersion) {
     return this.versions.remove(caller.accountId, names, query.version);

@@ -4,6 +4,7 @@ import { beginErasing, eraseUnheld } from '../contents/index.js';
 import { Database, type Sql } from '../database/index.js';
 import { AccountKeyring } from '../keys/index.js';
 import { IsFolder, NewestStays, NoSuchVersion, TreeBusy } from './errors.js';
+import { refuseImmutable } from './immutable.store.js';
 import { Locks } from './locks.js';
 import type { Names } from './names.js';
 import { checkPreconditions, etagOf, type Preconditions } from './preconditions.js';
@@ -68,6 +69,7 @@ export class Versions {
       const { node } = await lockedFile(sql, account, names);
       if (!(await versionOf(sql, account, node.id, version))) throw new NoSuchVersion();
       if (version === node.head) throw new NewestStays();
+      await refuseImmutable(sql, account, node.id);
       await eraseUnheld(sql, account, await deleteOldVersions(sql, account, [version]));
     });
   }
