@@ -12,6 +12,8 @@ export interface BytesWays {
   ranges: 'open' | 'closed';
   /** Whether a download heeds `Range`; otherwise it is the whole file, and 200. */
   rangeDownloads: boolean;
+  /** Whether an address goes on giving what was deleted meanwhile. */
+  servesDeleted: boolean;
 }
 
 interface Session {
@@ -34,6 +36,7 @@ export class BytesHost {
     downloadLifeMs: 60 * 60_000,
     ranges: 'open',
     rangeDownloads: true,
+    servesDeleted: false,
   };
   /** Requests that came with a token, which none may. */
   tokensSeen = 0;
@@ -136,7 +139,7 @@ export class BytesHost {
   private download(id: string, { headers }: Asked): Reply {
     const known = this.downloads.get(id);
     if (!known || known.expiresAt <= this.clock.now()) return refusal({ status: 401, code: 'unauthenticated' });
-    if (known.item.gone) throw new Refusal(404, 'itemNotFound');
+    if (known.item.gone && !this.ways.servesDeleted) throw new Refusal(404, 'itemNotFound');
     const { content } = known.item;
     if (!content) throw new Refusal(404, 'itemNotFound');
     const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(headers.range ?? '') ?? [];

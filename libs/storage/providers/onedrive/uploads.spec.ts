@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type MicrosoftDouble, type Misdeed, startMicrosoftDouble } from '../../../../test/doubles/microsoft/index.js';
-import { ConnectionAway, ConnectionFull, Throttled } from '../../errors.js';
+import { BlobMismatch, ConnectionAway, ConnectionFull, Throttled } from '../../errors.js';
 import { newFolderName } from '../../folder-name.js';
 import type { BlobName } from '../../provider.js';
 import { bodyOf, readAll, someBytes, TestClock } from '../../testing/index.js';
 import { retrying } from '../../wrappers/index.js';
+import { WiderConsentNeeded } from './graph-faults.js';
 import { OnedriveProvider } from './onedrive-provider.js';
 
 const KiB = 1024;
@@ -125,6 +126,13 @@ describe('An upload in fragments', () => {
     expect(await provider.put(name, bodyOf(bytes))).toMatchObject({ kind: 'checksum' });
   });
 
+  it('overwrites nothing that lies under its name', async () => {
+    await provider.put(name, bodyOf(bytes));
+    await expect(provider.put(name, bodyOf(someBytes(bytes.length, 'other')))).rejects.toBeInstanceOf(BlobMismatch);
+    expect(await cameBack()).toBe(true);
+    expect(await provider.put(name, bodyOf(bytes))).toMatchObject({ kind: 'checksum' });
+  });
+
   it('is full, and leaves nothing, when there is no room: at once', async () => {
     double.accounts.add({ email: 'small@example.com', quota: 700 * KiB });
     const tokens = double.tokensOf('small@example.com');
@@ -211,6 +219,7 @@ describe('An upload in one piece', () => {
     [{ status: 423 }, ConnectionAway, null],
     [{ status: 507, code: 'quotaLimitReached' }, ConnectionFull, null],
     [{ status: 403, code: 'quotaLimitReached' }, ConnectionFull, null],
+    [{ status: 403, code: 'accessDenied', inner: 'serviceReadOnly' }, WiderConsentNeeded, null],
   ])('says what %j means', async (words, fault, retryAfterMs) => {
     script(whole, 1, { kind: 'answers', ...words });
     const refusal = await provider.put(name, bodyOf(small)).catch((error: unknown) => error);
