@@ -8,3 +8,4 @@ export { VirtualClock } from './virtual-clock.js';
 export { type NextcloudDouble, startNextcloudDouble } from './servers/nextcloud-double.js';
 export { type DavServer, startApache, startRcloneWebdav } from './servers/dav-server.js';
 export { type S3Double, startS3Double } from './servers/s3-double.js';
+export { type FaultProxy, startFaultProxy } from './servers/fault-proxy.js';

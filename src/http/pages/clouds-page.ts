@@ -33,7 +33,7 @@ async function doing(text, work) {
     const done = await work();
     say(done ?? '');
   } catch (error) {
-    if (error.status === 401) show(false);
+    if (error.status === 401 || error.problem?.type === 'sign-in-again') show(false);
     const advice = error.problem?.advice ? ' ' + error.problem.advice : '';
     const fields = (error.problem?.errors ?? []).map((each) => ' ' + each.message).join('');
     say(error.message + fields + advice);
