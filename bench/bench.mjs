@@ -11,6 +11,7 @@ import { freeBytes, openPlace, touchMemory } from './places.mjs';
 import { erasure } from './rows/erasure.mjs';
 import { listing } from './rows/listing.mjs';
 import { largeUploads, manyUploads } from './rows/memory.mjs';
+import { spread } from './rows/spread.mjs';
 import { startUp } from './rows/start-up.mjs';
 import { download, ranges, smallFiles, upload } from './rows/transfers.mjs';
 import { tableOf } from './table.mjs';
@@ -46,6 +47,7 @@ const SECTIONS = [
   { name: 'upload', where: 'memory', large: true, run: upload },
   { name: 'download', where: 'memory', large: true, run: download },
   { name: 'range', where: 'memory', large: true, run: ranges },
+  { name: 'spread', where: 'memory', large: true, run: spread },
   { name: 'listing', where: 'memory', run: listing },
   { name: 'small-files', where: 'memory', run: smallFiles },
   { name: 'memory', where: 'memory', run: manyUploads },
