@@ -241,9 +241,11 @@ describe('new tokens', () => {
     proxy.close();
     expect(await losing).toBeInstanceOf(Error);
     proxy.open();
-    await sql.query(`update oauth_grants set claimed_until = null`);
+    // Another gateway, whose claim came later, was told that the old refresh token is worth nothing.
+    await sql.query(`update connections set needs_reconnect_at = now() where id = $1`, [connection.id]);
     expect(await current()).toMatch(/^ya29/);
     expect(asked()).toBe(before + 1);
+    expect((await told()).at(-1)).toBe('connection.reconnected');
     await expire();
     expect(await current()).toMatch(/^ya29/);
   });

@@ -146,7 +146,9 @@ async function lookIntoAnswers(when: string, connection: string): Promise<void> 
       .replace(':folderId', 'root')
       .replace(/:\w+/g, connection)
       .replace(/\*\w+/g, 'kept.bin');
-    const answer = await call(gateway, filled, { token });
+    // What lies only there may break off in the middle.
+    const answer = await call(gateway, filled, { token }).catch((error: unknown) => void keep(filled, error));
+    if (!answer) continue;
     keep(`${filled} ${when}`, `${answer.status} ${[...answer.headers].join()} ${answer.text}`);
   }
 }

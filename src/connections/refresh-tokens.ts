@@ -8,7 +8,7 @@ import {
   Throttled,
 } from '#storage';
 import { AuditRecord } from '../audit/index.js';
-import { CommitUnknown, Database } from '../database/index.js';
+import { CommitUnknown, Database, type Sql } from '../database/index.js';
 import { Credentials } from './credentials.js';
 import { ApplicationMissing } from './errors.js';
 import { asSettings, timesOf, type TokenSecrets } from './token-secrets.js';
@@ -70,8 +70,6 @@ export class RefreshTokens {
   async run(row: GrantRow, secrets: TokenSecrets): Promise<'stored' | 'taken'> {
     const claim = await claimRefresh(this.database, row.id, row.version, CLAIM_MS);
     if (!claim) return 'taken';
-    const gained = this.unstored.get(row.id);
-    if (gained?.version === row.version) return this.store(row, secrets, gained);
     try {
       const granted = await this.vendors.client(row.provider).refresh(secrets.refreshToken, secrets.scopes);
       return await this.store(row, secrets, { version: row.version, granted, at: systemClock.now() });
@@ -80,6 +78,15 @@ export class RefreshTokens {
       if (error instanceof StorageFault || error instanceof ApplicationMissing) await this.failed(row, claim, error);
       throw error;
     }
+  }
+
+  /** Stores what this gateway has in hand for the row, if anything: newer than what is there, whatever was said of that since. */
+  async storeGained(row: GrantRow, secrets: TokenSecrets): Promise<boolean> {
+    const gained = this.unstored.get(row.id);
+    if (!gained) return false;
+    if (gained.version === row.version) await this.store(row, secrets, gained);
+    this.unstored.delete(row.id);
+    return gained.version === row.version;
   }
 
   /** Tokens in hand are kept in memory until the database takes them: the old refresh token may be worth nothing now. */
@@ -91,7 +98,10 @@ export class RefreshTokens {
     for (let attempt = 1; ; attempt += 1) {
       const times = timesOf(gained.granted, systemClock.now() - gained.at);
       try {
-        await this.database.tx((sql) => storeRefreshed(sql, row.id, row.version, sealed, times));
+        await this.database.tx(async (sql) => {
+          const outcome = await storeRefreshed(sql, row.id, row.version, sealed, times);
+          if (outcome === 'revived') await this.tell(sql, row, 'connection.reconnected');
+        });
         this.unstored.delete(row.id);
         return 'stored';
       } catch (error) {
@@ -106,13 +116,16 @@ export class RefreshTokens {
   private async withdrawn(row: GrantRow, { claim }: Claim, error: ConsentWithdrawn): Promise<'taken'> {
     const first = await this.database.tx(async (sql) => {
       if (!(await noteWithdrawn(sql, row.id, row.version, claim))) return false;
-      const { account, id: subject, provider } = row;
-      await this.audit.append(sql, { account, action: 'connection.needs-reconnect', subject, details: { provider } });
+      await this.tell(sql, row, 'connection.needs-reconnect');
       return true;
     });
     if (!first) return 'taken';
     this.log.warn(`Connection ${row.id} (${row.provider}) has to be connected anew: its consent has ended.`);
     throw error;
+  }
+
+  private tell(sql: Sql, { account, id: subject, provider }: GrantRow, action: string): Promise<void> {
+    return this.audit.append(sql, { account, action, subject, details: { provider } });
   }
 
   private async failed(row: GrantRow, { claim, failures }: Claim, error: StorageFault | ApplicationMissing) {

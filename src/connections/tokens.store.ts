@@ -65,19 +65,23 @@ export interface GrantTimes {
   readonly grantEndsInMs: number | null;
 }
 
-/** Stores what came of a refresh, unless somebody has stored something since `version` was read. */
+/**
+ * Stores what came of a refresh, unless somebody has stored something since `version` was read. `revived`: the consent
+ * had been taken for ended, and new tokens are proof that it has not.
+ */
 export async function storeRefreshed(
   sql: Sql,
   connection: string,
   version: number,
   credentials: SealedCredentials,
   times: GrantTimes,
-): Promise<boolean> {
-  const here = await sql.query(
-    `select 1 from connections where id = $1 and removed_at is null and credentials is not null for update`,
+): Promise<'stored' | 'revived' | 'overtaken'> {
+  const [here] = await sql.query<{ ended: boolean }>(
+    `select needs_reconnect_at is not null as ended from connections
+     where id = $1 and removed_at is null and credentials is not null for update`,
     [connection],
   );
-  if (here.length === 0) return false;
+  if (!here) return 'overtaken';
   const stored = await sql.execute(
     `update oauth_grants set version = version + 1, access_expires_at = ${inMs('$3')}, access_lives_ms = $4,
        refreshed_at = clock_timestamp(),
@@ -86,9 +90,9 @@ export async function storeRefreshed(
      where connection = $1 and version = $2`,
     [connection, version, times.goodMs, times.livesMs, times.grantEndsInMs],
   );
-  if (stored === 0) return false;
+  if (stored === 0) return 'overtaken';
   await replaceCredentials(sql, connection, credentials);
-  return true;
+  return here.ended ? 'revived' : 'stored';
 }
 
 export interface NewGrant extends GrantTimes {

@@ -111,8 +111,9 @@ export class Tokens {
     for (;;) {
       const row = await grantOf(this.database, connection);
       if (!row) return this.none(connection, new ConnectionUnknown());
-      if (row.needs_reconnect) return this.none(connection, new ConsentWithdrawn());
       const secrets = fromSettings(this.credentials.open(row));
+      if (await this.refresh.storeGained(row, secrets)) continue;
+      if (row.needs_reconnect) return this.none(connection, new ConsentWithdrawn());
       const held = this.hold(row, secrets.accessToken);
       const refused = !asked && secrets.accessToken === need.refused;
       const usable = row.good_ms > 0 && !refused;
