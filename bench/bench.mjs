@@ -40,7 +40,7 @@ const QUICK = {
   erasureSeconds: 0.2,
 };
 /** What all rounds leave behind, at the most at one time. */
-const ROOM_NEEDED = { memory: 9 * GIB, disk: 20 * GIB };
+const ROOM_NEEDED = { memory: 13 * GIB, disk: 20 * GIB };
 
 const SECTIONS = [
   { name: 'erasure', where: 'memory', run: erasure },

@@ -3,20 +3,31 @@ import { join } from 'node:path';
 import { block } from './test-bytes.mjs';
 import { startBare } from './contenders/bare.mjs';
 import { startGateway } from './contenders/gateway.mjs';
+import { openWebdav } from './contenders/webdav.mjs';
 import { rcloneVersion, startRclone } from './contenders/rclone.mjs';
 
-const STARTERS = { gateway: startGateway, bare: startBare, ...(rcloneVersion() && { rclone: startRclone }) };
+const STARTERS = {
+  gateway: startGateway,
+  webdav: async (_, started) => openWebdav(await started('gateway')),
+  bare: startBare,
+  ...(rcloneVersion() && { rclone: startRclone }),
+};
 
 /** A folder of its own below a given one, and the contenders that keep their data in it, each started when first asked for. */
 export async function openPlace(parent) {
   const folder = await mkdtemp(join(parent, 'tessera-bench-'));
   const started = new Map();
+  const contender = async (name) => {
+    if (!started.has(name)) started.set(name, await STARTERS[name](folder, contender));
+    return started.get(name);
+  };
   return {
     folder,
     async contenders(names = Object.keys(STARTERS)) {
       const known = names.filter((name) => STARTERS[name]);
-      for (const name of known) if (!started.has(name)) started.set(name, await STARTERS[name](folder));
-      return known.map((name) => started.get(name));
+      const found = [];
+      for (const name of known) found.push(await contender(name));
+      return found;
     },
     async stop(name) {
       await started.get(name)?.stop();

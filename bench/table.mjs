@@ -1,7 +1,10 @@
 import { median } from './measure.mjs';
 
-const NAMES = ['gateway', 'bare', 'rclone'];
-const HEAD = ['', 'gateway', 'bare Node', 'rclone crypt', '÷ bare', '÷ rclone', 'must be', ''];
+const NAMES = ['gateway', 'webdav', 'bare', 'rclone'];
+const HEAD = [
+  ...['', 'gateway', 'its WebDAV', 'bare Node', 'rclone crypt'],
+  ...['÷ bare', '÷ rclone', 'WebDAV ÷', 'must be', ''],
+];
 
 /** One line per row: medians with the best of the rounds in parentheses, ratios of the medians, what must be, whether it is. */
 export function tableOf(rows) {
@@ -16,10 +19,11 @@ export function tableOf(rows) {
 }
 
 function lineOf(row) {
-  if (row.failure) return [row.what, row.failure, '', '', '', '', '', 'not reached'];
+  if (row.failure) return [row.what, row.failure, ...HEAD.slice(3).map(() => ''), 'not reached'];
   const values = Object.fromEntries(NAMES.map((name) => [name, (row.found[name] ?? []).map(row.of)]));
   const ratio = (name) => (values[name].length > 0 ? median(values.gateway) / median(values[name]) : null);
-  const ratios = { bare: ratio('bare'), rclone: ratio('rclone') };
+  const webdav = ratio('webdav');
+  const ratios = { bare: ratio('bare'), rclone: ratio('rclone'), webdav: webdav === null ? null : 1 / webdav };
   return [
     row.what,
     ...NAMES.map((name) => cellOf(values[name], row)),
@@ -39,6 +43,7 @@ function verdictOf(must, value, ratios) {
   const wishes = [
     must.bare !== undefined && [`≤ ${must.bare} × bare`, ratios.bare !== null && ratios.bare <= must.bare],
     must.rclone !== undefined && [`≤ ${must.rclone} × rclone`, ratios.rclone !== null && ratios.rclone <= must.rclone],
+    must.webdav !== undefined && [`WebDAV ≤ ${must.webdav} ×`, ratios.webdav !== null && ratios.webdav <= must.webdav],
     must.least !== undefined && [`≥ ${must.least}`, value >= must.least],
     must.below !== undefined && [`< ${must.below}`, value < must.below],
   ].filter(Boolean);

@@ -5,17 +5,21 @@ const FOLDER = 'many';
 /** Each takes many seconds, and hardly differs from the next. */
 const MOST_ROUNDS = 2;
 
-/** All of a large folder: the gateway's in pages of 1,000, rclone's in its one answer. The bare pipeline has no folders. */
+/** All of a large folder: the gateway's in pages of 1,000, by WebDAV and rclone's in one answer. The bare pipeline has no folders. */
 export async function listing({ place, sizes, rounds }) {
-  const [gateway, rclone] = await place.contenders(['gateway', 'rclone']);
+  const [gateway, webdav, rclone] = await place.contenders(['gateway', 'webdav', 'rclone']);
   await seedFolder(gateway, await storeModel(gateway), sizes.entries - 1);
   rclone?.seed(FOLDER, sizes.entries);
-  const found = await inTurns([gateway, rclone].filter(Boolean), Math.min(rounds, MOST_ROUNDS), async (contender) => {
-    await contender.forgetFolders?.();
-    const one = await measure(contender, [contender === gateway ? PAGES : PROPFIND]);
-    if (one.entries !== sizes.entries) throw new Error(`${contender.name} listed ${one.entries} entries`);
-    return one;
-  });
+  const found = await inTurns(
+    [gateway, webdav, rclone].filter(Boolean),
+    Math.min(rounds, MOST_ROUNDS),
+    async (contender) => {
+      await contender.forgetFolders?.();
+      const one = await measure(contender, [askOf(contender)]);
+      if (one.entries !== sizes.entries) throw new Error(`${contender.name} listed ${one.entries} entries`);
+      return one;
+    },
+  );
   const { gateway: pages } = found;
   return [
     { what: `listing ${sizes.entries} entries, wall s`, found, of: (one) => one.seconds },
@@ -29,8 +33,10 @@ export async function listing({ place, sizes, rounds }) {
   ];
 }
 
+const askOf = ({ name }) =>
+  name === 'gateway' ? PAGES : { ...PROPFIND, path: `${name === 'webdav' ? '/dav' : ''}/${FOLDER}/` };
 const PAGES = { method: 'GET', path: `/api/tree/${FOLDER}?limit=1000`, pages: true };
-const PROPFIND = { method: 'PROPFIND', path: `/${FOLDER}/`, headers: { Depth: '1' }, entries: '.txt</D:href>' };
+const PROPFIND = { method: 'PROPFIND', headers: { Depth: '1' }, entries: '.txt</D:href>' };
 
 async function storeModel({ origin, headers, path }) {
   const answer = await fetch(origin + path(`${FOLDER}/model.txt`), {

@@ -4,7 +4,7 @@ import { holdContents } from '../contents/index.js';
 import { Database, type Sql } from '../database/index.js';
 import { AccountKeyring, type AccountKeys, KeyDestroyed } from '../keys/index.js';
 import { childrenOf, insertFirstVersions, insertNodes, type CopiedNode } from './copy.store.js';
-import { IntoItself, NameTaken, NotFound, TreeBusy } from './errors.js';
+import { IntoItself, NameTaken, NotFound, TooMuchToCopy, TreeBusy } from './errors.js';
 import type { Touch } from './lock-rules.js';
 import { Locks } from './locks.js';
 import { makeWay, placeFor, type Place, type Placed, type Placing } from './move.js';
@@ -27,6 +27,8 @@ import { touchesAt, walkWhole } from './tree.js';
 /** Folders whose entries are asked for together, and entries that are copied together: what is sealed blocks nobody for long. */
 const FOLDERS_AT_ONCE = 200;
 const ENTRIES_AT_ONCE = 200;
+/** Copies take no quota, and one copy is one transaction: what it may hold and how long it may last has to end somewhere. */
+const MOST_ENTRIES = 250_000;
 
 export interface Copying extends Placing {
   /** Only the folder itself, without what is in it. */
@@ -40,6 +42,7 @@ interface Copy {
   readonly keys: AccountKeys;
   /** What their sources may be sealed under. */
   readonly known: ReadonlyMap<string, AccountKeys>;
+  copied: number;
 }
 
 type Done = { file: Published } | { folder: NodeRow; names: Names };
@@ -66,7 +69,7 @@ export class CopyEntry {
     const { done, replaced } = await this.locks.guard(account, touches, copying.wanted?.tokens, (enter) =>
       this.database.tx(async (sql) => {
         await enter(sql);
-        return copyEntry({ sql, account, keys, known }, from, to, copying);
+        return copyEntry({ sql, account, keys, known, copied: 0 }, from, to, copying);
       }),
     );
     const entry =
@@ -159,6 +162,8 @@ async function copyEntries(
     nodes.push({ id, parent, kind, name, nameKey: nameKey(name), head: version?.id ?? null });
   }
   if (rows.length === 0) return new Map();
+  copy.copied += rows.length;
+  if (copy.copied > MOST_ENTRIES) throw new TooMuchToCopy(MOST_ENTRIES);
   if (
     !(await holdContents(
       sql,

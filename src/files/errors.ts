@@ -105,6 +105,12 @@ export class LockTokenUnfit extends Fault {
   }
 }
 
+export class TooMuchToCopy extends Fault {
+  constructor(most: number) {
+    super(`A folder with more than ${most} entries is not copied in one piece; copy what is in it.`);
+  }
+}
+
 export class TooManyProperties extends Fault {
   constructor() {
     super('A file or folder has at most 100 properties, of 64 KiB altogether.');

@@ -134,6 +134,7 @@ export const faultProblems: readonly Row[] = [
   row(files.Locked, 'locked'),
   row(files.LockTokenUnfit, 'conflict'),
   row(files.TooManyLocks, 'conflict'),
+  row(files.TooMuchToCopy, 'conflict'),
   row(files.TooManyProperties, 'properties-full'),
   row(files.TreeBusy, 'unavailable'),
   row(files.IntoItself, 'conflict'),
