@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { killAt, record, setStage, type Stage, type Verdict } from './crash/run.js';
 import { SCENARIOS } from './crash/scenarios.js';
+import { killPurgeAt, recordPurge, setPurgeStage } from './crash/purge.js';
 import { killRoundAt, leaveWork, recordRound } from './crash/upkeep-round.js';
 
 /** At every boundary instead of a sample: `npm run search:crash`, which wants the verdicts in this file. */
@@ -69,6 +70,21 @@ describe('a kill -9 at any boundary of a round of upkeep', () => {
       await killed('a round of upkeep', boundaries, (boundary) => killRoundAt(left, boundary));
     } finally {
       await left.site.remove();
+    }
+  });
+});
+
+describe('a kill -9 at any boundary of the purge of an account', () => {
+  test('leaves it whole or without a key, and what is left to do is done', { timeout: 2 * TIMEOUT }, async () => {
+    const purged = await setPurgeStage();
+    try {
+      for (const what of ['request', 'job'] as const) {
+        const boundaries = await recordPurge(purged, what);
+        expect(boundaries.length).toBeGreaterThan(20);
+        await killed(`the purge of an account (${what})`, boundaries, (at) => killPurgeAt(purged, what, at));
+      }
+    } finally {
+      await purged.site.remove();
     }
   });
 });

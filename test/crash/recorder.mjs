@@ -7,9 +7,12 @@
 //
 // CRASH_UPKEEP_RECORD and CRASH_UPKEEP_AT mark the first round of upkeep instead, which begins when the gateway is ready.
 //
+// CRASH_JOB_RECORD and CRASH_JOB_AT, with the kind in CRASH_JOB, mark every attempt at such a job.
+//
 // A boundary's name says what, whether before it or after its effect (before the caller hears of it), and the how manieth of
 // its kind, so that it means the same in every run although chunks are on their way side by side.
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { channel } from 'node:diagnostics_channel';
 import { appendFileSync, constants, promises } from 'node:fs';
 import { Server, ServerResponse } from 'node:http';
 import { syncBuiltinESMExports } from 'node:module';
@@ -123,6 +126,12 @@ ServerResponse.prototype.end = function ended(...args) {
   if (mark) this.once('finish', () => mark.pass('answer', 'after'));
   return end.apply(this, args);
 };
+
+const { CRASH_JOB: kindOfJob, CRASH_JOB_RECORD: jobFile, CRASH_JOB_AT: jobAt } = process.env;
+if (kindOfJob) {
+  const jobMark = new Mark(jobFile, jobAt);
+  channel('tessera.job').bindStore(marked, ({ kind }) => (kind === kindOfJob ? jobMark : undefined));
+}
 
 const { CRASH_UPKEEP_RECORD: upkeepFile, CRASH_UPKEEP_AT: upkeepAt } = process.env;
 const upkeepMark = upkeepFile || upkeepAt ? new Mark(upkeepFile, upkeepAt) : undefined;

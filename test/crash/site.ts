@@ -59,10 +59,17 @@ export async function copySite(site: Site): Promise<Site> {
   const template = url.pathname.slice(1);
   url.pathname = `/${name}`;
   await query(elsewhere(site), `create database ${name} template ${template} strategy file_copy`);
-  const path = join(dataFolder, 'vault');
-  await query(url.href, `update connections set identity = $1, settings = jsonb_build_object('path', $1::text)`, [
-    path,
-  ]);
+  // What an account has of its own lies beside the house's vault here, so that it is copied with it.
+  for (const [whose, folder] of [
+    ['is null', 'vault'],
+    ['is not null', 'own'],
+  ] as const) {
+    await query(
+      url.href,
+      `update connections set identity = $1, settings = jsonb_build_object('path', $1::text) where account ${whose}`,
+      [join(dataFolder, folder)],
+    );
+  }
   return {
     databaseUrl: url.href,
     dataFolder,
