@@ -13,7 +13,7 @@ import { Credentials } from './credentials.js';
 import { ApplicationMissing, ConnectionUnknown } from './errors.js';
 import { RefreshTokens } from './refresh-tokens.js';
 import { RenewalBudget } from './renewal-budget.js';
-import { fromSettings } from './token-secrets.js';
+import { fromSettings, type TokenSecrets } from './token-secrets.js';
 import { grantOf, type GrantRow, idleGrants } from './tokens.store.js';
 
 /** An access token in hand, by this process' own clock. */
@@ -106,34 +106,37 @@ export class Tokens {
   /** From the row if it will do; otherwise by asking the vendor, or by waiting for whoever does. */
   private async obtain(connection: string, need: Need): Promise<Held> {
     const deadline = systemClock.now() + PATIENCE_MS;
-    let asked = false;
-    let paid = false;
+    const tries = new Tries(need);
     for (;;) {
-      const row = await grantOf(this.database, connection);
-      if (!row) return this.none(connection, new ConnectionUnknown());
-      const secrets = fromSettings(this.credentials.open(row));
+      const { row, secrets } = await this.read(connection);
       if (await this.refresh.storeGained(row, secrets)) continue;
       if (row.needs_reconnect) return this.none(connection, new ConsentWithdrawn());
       const held = this.hold(row, secrets.accessToken);
-      const refused = !asked && secrets.accessToken === need.refused;
-      const usable = row.good_ms > 0 && !refused;
-      const idle = need.unlessNewerThan === row.version;
-      if (usable && !idle && row.good_ms > earlyMs(row)) return this.keep(connection, held);
-      if (row.wait_ms > 0) {
-        if (usable) return this.keep(connection, held);
-        throw row.trouble === null ? new ConnectionAway(SILENT) : new AccessRefused(row.trouble);
-      }
-      if (refused && row.good_ms > 0 && !paid && !this.renewals.spend(connection)) throw new AccessRefused(REFUSING);
-      paid = true;
-      const outcome = await this.refresh.run(row, secrets).catch((error: unknown) => {
-        if (!usable || !isPassing(error)) throw error;
-        return 'failed' as const;
-      });
-      if (outcome === 'failed' || (outcome === 'taken' && usable)) return this.keep(connection, held);
-      if (outcome === 'stored') asked = true;
+      const usable = row.good_ms > 0 && !tries.refuses(secrets.accessToken);
+      if (usable && tries.content(row)) return this.keep(connection, held);
+      if (row.wait_ms > 0 && usable) return this.keep(connection, held);
+      if (row.wait_ms > 0) throw row.trouble === null ? new ConnectionAway(SILENT) : new AccessRefused(row.trouble);
+      if (row.good_ms > 0 && !usable) tries.pay(() => this.renewals.spend(connection));
+      const outcome = await this.ask(row, secrets, usable);
+      if (usable && outcome !== 'stored') return this.keep(connection, held);
+      if (outcome === 'stored') tries.asked = true;
       else if (systemClock.now() > deadline) throw new ConnectionAway(SILENT);
       else await systemClock.sleep(LOOK_EVERY_MS);
     }
+  }
+
+  private async read(connection: string): Promise<{ row: GrantRow; secrets: TokenSecrets }> {
+    const row = await grantOf(this.database, connection);
+    if (!row) return this.none(connection, new ConnectionUnknown());
+    return { row, secrets: fromSettings(this.credentials.open(row)) };
+  }
+
+  /** A token that still does is used while the vendor cannot be asked; but not if the consent behind it is gone. */
+  private async ask(row: GrantRow, secrets: TokenSecrets, usable: boolean): Promise<'stored' | 'taken' | 'failed'> {
+    return this.refresh.run(row, secrets).catch((error: unknown) => {
+      if (!usable || !isPassing(error)) throw error;
+      return 'failed' as const;
+    });
   }
 
   private hold(row: GrantRow, token: string): Held {
@@ -153,6 +156,29 @@ export class Tokens {
   }
 }
 
+/** What one question has come to so far. */
+class Tries {
+  /** The row holds what was fetched since: the vendor has no better one. */
+  asked = false;
+  private paid = false;
+
+  constructor(private readonly need: Need) {}
+
+  refuses(token: string): boolean {
+    return !this.asked && token === this.need.refused;
+  }
+
+  content(row: GrantRow): boolean {
+    return row.version !== this.need.unlessNewerThan && row.good_ms > earlyMs(row);
+  }
+
+  /** Once, however often somebody else has to be waited for. */
+  pay(spend: () => boolean): void {
+    if (!this.paid && !spend()) throw new AccessRefused(REFUSING);
+    this.paid = true;
+  }
+}
+
 const REFUSING = 'The provider refuses even the newest access that its vendor gives.';
 const SILENT = 'The vendor gives no access at the moment.';
 
@@ -160,7 +186,6 @@ function earlyMs(row: GrantRow): number {
   return Math.min(EARLY_MS, row.access_lives_ms / 5);
 }
 
-/** A token that still does is used meanwhile; but not if the consent behind it is gone. */
 function isPassing(error: unknown): boolean {
   return (error instanceof StorageFault && !(error instanceof ConsentWithdrawn)) || error instanceof ApplicationMissing;
 }
