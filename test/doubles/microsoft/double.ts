@@ -80,7 +80,7 @@ export class MicrosoftDouble {
     [this.clientId, this.clientSecret] = [clientId, clientSecret];
     this.accounts = new Accounts({ clientId, clientSecret, name, redirectUris }, this.clock);
     this.bytes = new BytesHost(this.clock, this.folder, () => this.bytesOrigin);
-    this.graph = new Graph(this.accounts, this.bytes);
+    this.graph = new Graph(this.accounts, this.bytes, this.clock);
     for (const user of users) this.accounts.add(user);
   }
 

@@ -1,4 +1,4 @@
-import type { Accounts, User } from './accounts.js';
+import type { Accounts, Clock, User } from './accounts.js';
 import type { BytesHost } from './bytes-host.js';
 import { type Asked, answer, refusal, Refusal, type Reply } from './exchange.js';
 import { type Conflict, Drive, type Folder, type Item, requireFolder } from './drive.js';
@@ -17,7 +17,11 @@ export interface GraphWays {
   permanentDelete: 'as the kind of account' | 'never';
   /** Most children in one page, whatever is asked. */
   pageLength: number;
+  /** What one user may spend in a minute: one for a look or a download, two for all else. Null: as much as they like. */
+  unitsPerMinute: number | null;
 }
+
+const minuteMs = 60_000;
 
 interface Place {
   readonly drive: Drive;
@@ -43,14 +47,18 @@ export class Graph {
     driveShownToAppFolder: true,
     permanentDelete: 'as the kind of account',
     pageLength: 1000,
+    unitsPerMinute: null,
   };
   private readonly drives = new Map<string, Drive>();
   /** Whose application's folder works with the narrow consent. */
   private readonly provisioned = new Set<User>();
 
+  private readonly spent = new Map<User, { until: number; units: number }>();
+
   constructor(
     private readonly accounts: Accounts,
     private readonly bytes: BytesHost,
+    private readonly clock: Clock,
   ) {}
 
   driveOf(user: User): Drive {
@@ -64,6 +72,11 @@ export class Graph {
     if (!asked.url.pathname.startsWith('/v1.0/')) return null;
     const caller = this.accounts.bearer(asked.headers.authorization);
     if (!caller) return refusal({ status: 401, code: 'InvalidAuthenticationToken' });
+    const seconds = this.spend(caller.user, asked);
+    if (seconds > 0) {
+      const headers = { 'Retry-After': seconds, 'RateLimit-Remaining': 0, 'RateLimit-Reset': seconds };
+      return refusal({ status: 429, code: 'activityLimitReached', inner: 'throttledRequest', headers });
+    }
     const [, driveId, start, path, verb = ''] = shape.exec(asked.url.pathname) ?? [];
     if (start === undefined && !/^\/v1\.0\/(me\/drive|drives\/[^/]+)$/.test(asked.url.pathname)) {
       return refusal({ status: 400, code: 'invalidRequest' });
@@ -80,6 +93,18 @@ export class Graph {
     if (start === undefined) return this.drive(drive, narrow);
     const names = path === undefined ? [] : path.split('/').filter(Boolean).map(decodeURIComponent);
     return this.inDrive({ ...this.startOf(drive, start, names, asked), drive, names, verb }, narrow, asked);
+  }
+
+  /** Seconds to wait when the minute's budget is spent. Requests that are refused count, too. */
+  private spend(user: User, { method, url }: Asked): number {
+    const { unitsPerMinute } = this.ways;
+    if (unitsPerMinute === null) return 0;
+    const now = this.clock.now();
+    const known = this.spent.get(user);
+    const minute = known && known.until > now ? known : { until: now + minuteMs, units: 0 };
+    this.spent.set(user, minute);
+    minute.units += method === 'GET' && !url.pathname.endsWith('/children') ? 1 : 2;
+    return minute.units > unitsPerMinute ? Math.ceil((minute.until - now) / 1000) : 0;
   }
 
   private startOf(

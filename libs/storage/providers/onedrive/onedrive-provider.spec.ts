@@ -106,6 +106,23 @@ describe('The folder of the application', () => {
   });
 });
 
+describe('A caller who goes away', () => {
+  it.each(['special/approot', '/children'])('waits no longer for what all wait for: %s', async (about) => {
+    const provider = await made();
+    const name = await provider.nameBlob();
+    double.script({ about, does: { kind: 'falls-silent' } });
+    const leaving = new AbortController();
+    const again = about === '/children' ? provider : open(ada, narrow);
+    const call = again.put(name, bodyOf(bytes), { signal: leaving.signal });
+    const reason = new Error('gone');
+    const refusal = refusalOf(call);
+    await expect.poll(() => double.requests.at(-1)).toContain(about);
+    leaving.abort(reason);
+    expect(await refusal).toBe(reason);
+    await again.close();
+  });
+});
+
 describe('A token', () => {
   it('that has expired is renewed once, and the call goes on', async () => {
     const provider = await made();
@@ -384,6 +401,25 @@ describe('The gate', () => {
     await listAll(provider);
     await provider.space();
     expect([most, inside]).toEqual([1, 0]);
+  });
+});
+
+describe('A budget that is spent', () => {
+  it('is told as a wait, which whoever retries keeps, and ends by itself', async () => {
+    const provider = await made();
+    double.ways.graph.unitsPerMinute = 20;
+    const clock = new TestClock();
+    const sleep = async (ms: number) => {
+      double.advance(ms);
+      await clock.sleep(ms);
+    };
+    const waited = { now: () => clock.now(), sleep };
+    const patient = retrying(provider, { clock: waited, random: () => 0 });
+    const names = await Promise.all(Array.from({ length: 30 }, () => provider.nameBlob()));
+    for (const name of names) await patient.put(name, bodyOf(bytes));
+    expect(double.files(ada)).toHaveLength(31);
+    expect(clock.sleeps.length).toBeGreaterThan(1);
+    expect(double.early).toBe(0);
   });
 });
 

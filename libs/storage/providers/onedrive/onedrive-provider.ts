@@ -65,7 +65,7 @@ export class OnedriveProvider implements StorageProvider, ListsFolders {
   async put(name: BlobName, body: BlobBody, { signal }: CallOptions = {}): Promise<PutProof> {
     requireBlobName(name);
     return this.place(signal, async (place) => {
-      await this.folder.ensureShelf(place, name);
+      await this.folder.ensureShelf(place, name, signal);
       return this.uploads.put({ path: blobPath(place, name), body, conflict: 'fail' }, signal);
     });
   }

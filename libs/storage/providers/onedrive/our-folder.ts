@@ -2,6 +2,7 @@ import { ConnectionAway } from '../../errors.js';
 import { requireBlobName } from '../../blob-name.js';
 import type { Graph } from './graph.js';
 import { faultOf, WiderConsentNeeded } from './graph-faults.js';
+import { waitFor } from './wait-for.js';
 import { type DriveItem, itemFields, NotUnderstood, readItem } from './items.js';
 
 export const markerName = 'marker';
@@ -48,11 +49,11 @@ export class OurFolder {
   async find(signal?: AbortSignal): Promise<Place | null> {
     signal?.throwIfAborted();
     const looking = (this.known ??= this.look());
-    const place = await looking.catch((error: unknown) => {
+    const looked = looking.catch((error: unknown) => {
       this.forgetIf(looking);
       throw error;
     });
-    signal?.throwIfAborted();
+    const place = await waitFor(looked, signal);
     if (!place) this.forgetIf(looking);
     return place;
   }
@@ -78,14 +79,15 @@ export class OurFolder {
   }
 
   /** Made once, however many want it at the same time. Not bound to one caller's signal: others may wait for it. */
-  async ensureShelf(place: Place, blob: string): Promise<void> {
+  async ensureShelf(place: Place, blob: string, signal?: AbortSignal): Promise<void> {
     const shelf = shelfOf(blob);
     const making = this.shelves.get(shelf) ?? this.makeFolder(place.id, shelf);
     this.shelves.set(shelf, making);
-    await making.catch((error: unknown) => {
+    const made = making.catch((error: unknown) => {
       if (this.shelves.get(shelf) === making) this.shelves.delete(shelf);
       throw error;
     });
+    await waitFor(made, signal);
   }
 
   private forgetIf(looking: Promise<Place | null>): void {
