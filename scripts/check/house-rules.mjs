@@ -132,12 +132,17 @@ function* vagueNames(sources) {
   }
 }
 
-/** What nobody imports. A library's index is its public face and may offer more than we use. */
+/** What nobody imports. A library's index is its public face and may offer more than we use; the registry finds providers by their folders. */
 function* deadExports(sources) {
   const used = new Set();
   for (const { target, names } of edges(sources)) for (const name of names) if (target) used.add(`${target} ${name}`);
   for (const { name, exports } of sources.values()) {
-    if (!/^(src|libs)\//.test(name) || isSpec(name) || /^libs\/\w+\/(testing\/)?index\.ts$/.test(name)) continue;
+    if (
+      !/^(src|libs)\//.test(name) ||
+      isSpec(name) ||
+      /^libs\/\w+\/(testing\/|providers\/[a-z0-9-]+\/)?index\.ts$/.test(name)
+    )
+      continue;
     if (used.has(`${name} *`)) continue;
     for (const exported of exports) {
       if (!used.has(`${name} ${exported}`)) yield `${name} exports ${exported}, which nobody imports`;

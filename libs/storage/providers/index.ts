@@ -1,13 +1,29 @@
+import { readdirSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { ProviderDescription } from './description.js';
-import { googleDrive } from './google-drive/index.js';
-import { local } from './local/index.js';
-import { onedrive } from './onedrive/index.js';
-import { s3 } from './s3/index.js';
-import { webdav } from './webdav/index.js';
 
-/** Every kind of storage there is. A new one is a folder beside this file, and a line here. */
-export const providers: readonly ProviderDescription[] = [googleDrive, local, onedrive, s3, webdav];
+/** Every kind of storage there is: each folder beside this file is one, and its `index` exports the description. */
+export const providers: readonly ProviderDescription[] = await Promise.all(foldersHere().map(descriptionIn));
 
 export function findProvider(id: string): ProviderDescription | undefined {
   return providers.find((provider) => provider.id === id);
+}
+
+function foldersHere(): string[] {
+  const found = readdirSync(import.meta.dirname, { withFileTypes: true });
+  return found.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).toSorted();
+}
+
+async function descriptionIn(folder: string): Promise<ProviderDescription> {
+  // As source while testing, compiled otherwise: like this file.
+  const index = join(import.meta.dirname, folder, `index${extname(import.meta.filename)}`);
+  const exported = (await import(/* @vite-ignore */ pathToFileURL(index).href)) as Record<string, unknown>;
+  const description = Object.values(exported).find((value) => isDescriptionOf(folder, value));
+  if (!description) throw new Error(`The folder ${folder} exports no description of a provider with its name as id.`);
+  return description as ProviderDescription;
+}
+
+function isDescriptionOf(id: string, value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'id' in value && 'open' in value && value.id === id;
 }
