@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Passwords } from '../src/accounts/index.js';
 import type { Received } from './support/client.js';
 import { DavClient, shownIn, textOf } from './support/dav.js';
 import { FIRST_ACCOUNT, startGateway, type TestGateway } from './support/gateway.js';
+import { inside } from './support/inside.js';
 import { newPerson, PASSWORD, signIn } from './support/people.js';
 
 let gateway: TestGateway;
@@ -274,4 +276,22 @@ it('takes an app password and the account’s own, and guesses at neither for fr
   for (let guess = 0; guess < 8; guess += 1)
     statuses.push((await dav('somebody@example.org', `guess ${guess}`)).status);
   expect(statuses).toEqual([401, 401, 401, 401, 401, 401, 429, 429]);
+});
+
+it('hashes the account’s own password slowly once in a while, and notices at once that it was changed', async () => {
+  const person = await newPerson(gateway, admin, ['user']);
+  const hashed = vi.spyOn(inside(gateway, Passwords), 'matches');
+  const look = (password: string): Promise<Received> =>
+    client.send('/dav/', {
+      method: 'PROPFIND',
+      headers: { Authorization: `Basic ${Buffer.from(`${person.email}:${password}`).toString('base64')}`, Depth: '0' },
+    });
+  for (let nth = 0; nth < 20; nth += 1) expect((await look(PASSWORD)).status).toBe(207);
+  expect(hashed).toHaveBeenCalledTimes(1);
+  hashed.mockRestore();
+  const change = { currentPassword: PASSWORD, newPassword: 'another perfectly fine password' };
+  using own = new DavClient(gateway, person.token);
+  expect((await own.json('POST', '/api/auth/password', change)).status).toBeLessThan(300);
+  expect((await look(PASSWORD)).status).toBe(401);
+  expect((await look(change.newPassword)).status).toBe(207);
 });

@@ -282,6 +282,73 @@ describe('a header that makes no sense is refused', () => {
   });
 });
 
+describe('a request that is smuggled, cut or malformed', () => {
+  const line = 'PUT /dav/smuggled HTTP/1.1';
+  const inner = 'PUT /dav/smuggled HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx';
+  const chunked = 'Transfer-Encoding: chunked';
+  const FORMS: [string, string][] = [
+    ...[
+      ['Content-Length: 1\r\nTransfer-Encoding: chunked', `0\r\n\r\n${inner}`],
+      ['Transfer-Encoding: chunked\r\nContent-Length: 1', `0\r\n\r\n${inner}`],
+      ['Content-Length: 1\r\nContent-Length: 2', 'xx'],
+      ['Content-Length: 1, 2', 'xx'],
+      ['Content-Length: +1', 'x'],
+      ['Content-Length: -1', 'x'],
+      ['Content-Length: 0x1', 'x'],
+      ['Content-Length: 1e1', 'x'],
+      ['Content-Length: 99999999999999999999', 'x'],
+      ['Content-Length : 1', 'x'],
+      ['Content-Length:', 'x'],
+      ['Transfer-Encoding: gzip, chunked, gzip', '0\r\n\r\n'],
+      ['Transfer-Encoding: identity', 'x'],
+      ['Transfer-Encoding: chunked, chunked', '0\r\n\r\n'],
+      ['Transfer-Encoding:\u000bchunked', '0\r\n\r\n'],
+      ['Transfer-Encoding : chunked', '0\r\n\r\n'],
+      [chunked, 'zz\r\nx\r\n0\r\n\r\n'],
+      [chunked, '-1\r\nx\r\n0\r\n\r\n'],
+      [chunked, '1\r\nxx\r\n0\r\n\r\n'],
+      [chunked, 'ffffffffffffffffff\r\nx'],
+      [chunked, '1;\u0000\r\nx\r\n0\r\n\r\n'],
+      [chunked, '5\r\nx'],
+      [`${chunked}\r\nX-Expected-Entity-Length: 0`, '1\r\nx\r\n0\r\n\r\n'],
+      [`${chunked}\r\nX-Expected-Entity-Length: 99999999999999999999`, '5\r\nx'],
+      ['Expect: something', ''],
+      ['Host: y', ''],
+      ['A\u0000: b\r\nContent-Length: 1', 'x'],
+      ['A: b\u0000\r\nContent-Length: 1', 'x'],
+      [': b\r\nContent-Length: 1', 'x'],
+      [' folded: b\r\nContent-Length: 1', 'x'],
+      [`A: ${'b'.repeat(100_000)}`, ''],
+      [Array.from({ length: 3000 }, (_, nth) => `A${nth}: b`).join('\r\n'), ''],
+      ['Content-Length: 10', 'x'],
+    ].map(([headers, body]): [string, string] => [line, `${headers}\r\n\r\n${body}`]),
+    ...[
+      'PUT /dav/smuggled HTTP/9.9',
+      'PUT /dav/smuggled',
+      'PUT  /dav/smuggled HTTP/1.1',
+      'PUT /dav/smug gled HTTP/1.1',
+      'put /dav/smuggled HTTP/1.1',
+      'PUT\t/dav/smuggled HTTP/1.1',
+      'PRI * HTTP/2.0',
+    ].map((first): [string, string] => [first, 'Content-Length: 1\r\n\r\nx']),
+  ];
+
+  it('is no request, of which there are forty kinds, and stores nothing', async () => {
+    expect(FORMS.length).toBeGreaterThanOrEqual(40);
+    for (const [first, rest] of FORMS) {
+      using connection = await rawConnection(gateway);
+      await connection.write(
+        `${first}\r\nHost: x\r\nAuthorization: Bearer ${client.token}\r\nConnection: close\r\n${rest}`,
+      );
+      connection.socket.end();
+      const answer = await connection.end(20_000);
+      expect(answer, `${first} ${rest.slice(0, 80)}`).not.toMatch(/HTTP\/1\.1 [25]\d\d/);
+    }
+    expect((await client.get('smuggled')).status).toBe(404);
+    expect((await client.dav('PROPFIND', 'file', { headers: { Depth: '0' } })).status).toBe(207);
+  }, 60_000);
+});
+
 describe('a page of another site', () => {
   it.each([
     ['a cookie', () => `Cookie: tessera=${client.token}`],
