@@ -46,7 +46,7 @@ export class Search {
     const items: NodeRecord[] = [];
     for (let look = 0; look < MOST_LOOKS; look++) {
       const wanted = limit - items.length;
-      const rows = await this.#hits(account, sought, { order, after, most: wanted + 1 });
+      const rows = await this.find(account, sought, { order, after, most: wanted + 1 });
       const shown = rows.slice(0, wanted);
       items.push(...(await this.#records(account, shown)));
       const last = shown.at(-1);
@@ -57,7 +57,8 @@ export class Search {
     return { items, ...(after && { nextCursor: encodeCursor(order, after) }) };
   }
 
-  #hits(account: string, sought: Sought, page: SearchOf): Promise<HitRow[]> {
+  /** Rows that fit, in their order. What lies in the trash with a folder is still among them. */
+  find(account: string, sought: Sought, page: SearchOf): Promise<HitRow[]> {
     return this.database.tx(async (sql) => {
       await planByValues(sql);
       const weighs = sought.name !== undefined && asksVersions(sought);
