@@ -3,7 +3,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Connection, ConnectionDetails, ConnectionList, Placement } from '#contracts';
 import { type S3Double, startS3Double } from '#storage/testing';
+import type pg from 'pg';
 import { Gates } from '../src/connections/gates.js';
+import { healthOf, LightLook } from '../src/connections/index.js';
+import { Database } from '../src/database/index.js';
+import { TryAtStart } from '../src/upkeep/try-at-start.js';
 import { Client } from './support/client.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { inside, intruder } from './support/inside.js';
@@ -78,12 +82,14 @@ async function placedOn(client: Client, path: string): Promise<string | undefine
   return chunks[0]?.shards[0]?.connection;
 }
 
+async function database<T>(work: (sql: pg.Client) => Promise<T>): Promise<T> {
+  await using sql = await intruder(gateways[0]!);
+  return await work(sql);
+}
+
 async function heldBytes(): Promise<number> {
-  await using database = await intruder(gateways[0]!);
-  const { rows } = await database.query<{ held: string }>(
-    `select coalesce(sum(length), 0) as held from blobs where connection = $1 and state <> 'gone'`,
-    [bucket!.id],
-  );
+  const held = `select coalesce(sum(length), 0) as held from blobs where connection = $1 and state <> 'gone'`;
+  const { rows } = await database((sql) => sql.query<{ held: string }>(held, [bucket!.id]));
   return Number(rows[0]!.held);
 }
 
@@ -118,12 +124,13 @@ describe('A cloud that lets only so many requests through', () => {
   beforeAll(connectAnew);
 
   it('is asked by no gateway inside a Retry-After, and not too often once its rate is known', async () => {
+    // Less than this machine would like to send, however busy it is; and sent for long enough to be no mere burst.
     const began = performance.now();
+    let sent = 0;
+    for (; performance.now() - began < 4_000; sent += 50) expect(await upload(`free-${sent}`, 50, 16)).toEqual([]);
+    keeper.perSecond = Math.max(8, Math.floor((0.6 * sent) / ((performance.now() - began) / 1000)));
     const before = keeper.asked;
-    expect(await upload('free', 100, 16)).toEqual([]);
-    // Less than this machine would like to send, however busy it is.
-    keeper.perSecond = Math.max(8, Math.floor(60 / ((performance.now() - began) / 1000)));
-    expect(await upload('warm', 200, 16)).toEqual([]);
+    expect(await upload('warm', 300, 16)).toEqual([]);
     const learning = keeper.refused;
     expect(learning).toBeGreaterThan(0);
     expect(await upload('small', 700, 16)).toEqual([]);
@@ -184,6 +191,40 @@ describe('A cloud that fails', () => {
   }, 120_000);
 });
 
+describe('A cloud that nobody asks anything', () => {
+  beforeAll(connectAnew);
+
+  /** As upkeep does, in a gateway whose turn it is. */
+  async function look(): Promise<string> {
+    await database((sql) => sql.query(`update connections set looked_at = null where id = $1`, [bucket!.id]));
+    const row = (await healthOf(inside(gateways[0]!, Database), [bucket!.id])).get(bucket!.id)!;
+    await inside(gateways[0]!, LightLook).run(row);
+    return (await details()).status;
+  }
+
+  it('is found to be gone, and to be back, by a look now and then', async () => {
+    const quiet = `update connections set last_success_at = now() - interval '10 minutes' where id = $1`;
+    await database((sql) => sql.query(quiet, [bucket!.id]));
+    keeper.down = true;
+    expect(await look()).toBe('degraded');
+    expect((await details()).lastError).toMatch(/^The (server|store) /);
+    keeper.down = false;
+    await expect.poll(look, { timeout: 40_000 }).toBe('healthy');
+    const { asked } = keeper;
+    await look();
+    expect(keeper.asked).toBe(asked);
+  }, 90_000);
+
+  it('is tried with a small write when a gateway starts', async () => {
+    const { asked } = keeper;
+    await inside(gateways[1]!, TryAtStart).run();
+    expect(keeper.asked).toBeGreaterThan(asked);
+    keeper.down = true;
+    await inside(gateways[1]!, TryAtStart).run();
+    expect((await details()).status).not.toBe('healthy');
+  }, 60_000);
+});
+
 describe('Limits', () => {
   beforeAll(connectAnew);
 
@@ -242,6 +283,20 @@ describe('Limits', () => {
 
 describe('A Redis that dies', () => {
   beforeAll(connectAnew);
+
+  it('does not make anybody forget what a cloud has asked for', async () => {
+    Object.assign(keeper, { perSecond: 0, retryAfterSeconds: 8 });
+    const { early, refused } = keeper;
+    const uploads = upload('forgetful', 6, 6);
+    const paused = () => gateways.every((gateway) => inside(gateway, Gates).state(bucket!.id)!.pausedMs > 0);
+    await expect.poll(paused, { timeout: 10_000, interval: 20 }).toBe(true);
+    await redis.kill();
+    await redis.startAgain();
+    keeper.perSecond = null;
+    expect(await uploads).toEqual([]);
+    expect(keeper.early).toBe(early);
+    expect(keeper.refused).toBeGreaterThan(refused);
+  }, 60_000);
 
   it('stops nothing: each gateway paces itself meanwhile', async () => {
     const uploads = upload('without', 200, 12);

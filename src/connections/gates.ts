@@ -1,4 +1,5 @@
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import type { Gauge } from 'prom-client';
 import {
   DayUsedUp,
   findProvider,
@@ -13,6 +14,7 @@ import {
 import { Database } from '../database/index.js';
 import { Ephemeral } from '../ephemeral/index.js';
 import { GatewayLease } from '../gateways/index.js';
+import { Metrics } from '../health/index.js';
 import { readLimits } from './read-limits.js';
 import { SharedTurnstile } from './shared-turnstile.js';
 import { limitsOf } from './traffic.store.js';
@@ -46,7 +48,38 @@ export class Gates implements OnModuleInit, OnApplicationShutdown {
     private readonly ephemeral: Ephemeral,
     private readonly lease: GatewayLease,
     private readonly traffic: Traffic,
-  ) {}
+    metrics: Metrics,
+  ) {
+    const sum = (of: (state: GateState) => number) => (gauge: Gauge<'provider'>) => {
+      gauge.reset();
+      for (const { provider, paced } of this.gates.values()) gauge.inc({ provider }, of(paced.state()));
+    };
+    const gauge = (name: string, help: string, collect: (gauge: Gauge<'provider'>) => void): void => {
+      metrics.gauge({
+        name,
+        help,
+        labelNames: ['provider'],
+        collect() {
+          collect(this);
+        },
+      });
+    };
+    gauge(
+      'tessera_storage_requests_waiting',
+      'Requests that wait for their turn.',
+      sum(({ waiting }) => waiting),
+    );
+    gauge(
+      'tessera_storage_requests_in_flight',
+      'Requests under way.',
+      sum(({ inHand }) => inHand),
+    );
+    gauge(
+      'tessera_storage_connections_paused',
+      'Open connections to which nothing goes out now.',
+      sum(({ pausedMs }) => Number(pausedMs > 0)),
+    );
+  }
 
   onModuleInit(): void {
     this.timer = setInterval(() => void this.refresh().catch(() => {}), FRESH_MS);
@@ -89,6 +122,7 @@ export class Gates implements OnModuleInit, OnApplicationShutdown {
   async refresh(): Promise<void> {
     const ids = [...this.gates.keys()];
     if (ids.length === 0) return;
+    for (const { paced } of this.gates.values()) paced.remind();
     const rows = new Map((await limitsOf(this.database, ids)).map((row) => [row.id, row]));
     for (const id of ids) {
       const row = rows.get(id);

@@ -24,7 +24,7 @@ export class LightLook {
     if (failingMs === null && quietMs !== null && quietMs < QUIET_MS) return;
     if (!(await claimLook(this.database, id, every))) return;
     try {
-      const provider = await this.pool.provider(id);
+      const provider = await this.pool.provider(id, 'short');
       const signal = AbortSignal.timeout(PATIENCE_MS);
       await (provider.traits.spaceKnown ? provider.space({ signal }) : provider.readMarker({ signal }));
     } catch (error) {

@@ -63,7 +63,9 @@ export class ShowConnections {
   /** Asks the providers for their space; one that cannot be asked shows in its record. */
   private async freshen(rows: readonly ConnectionRow[]): Promise<void> {
     if (rows.length === 0) return;
-    const asking = rows.map(({ id }) => this.space.free(id).catch((error: unknown) => this.health.failed(id, error)));
+    const asking = rows.map(({ id }) =>
+      this.space.free(id, 'short').catch((error: unknown) => this.health.failed(id, error)),
+    );
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, PATIENCE_MS)));
     await Promise.race([Promise.all(asking), late]);

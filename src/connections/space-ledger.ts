@@ -58,8 +58,8 @@ export class SpaceLedger {
   }
 
   /** What could still go there, as the provider says now; null where it does not tell. */
-  async free(connection: string): Promise<number | null> {
-    const space = await this.ask(connection);
+  async free(connection: string, patience?: Patience): Promise<number | null> {
+    const space = await this.ask(connection, patience);
     const room = Math.min(availableIn(space), await roomWithinLimit(this.database, connection));
     return room === Number.MAX_SAFE_INTEGER ? null : Math.max(0, room - this.promised(connection));
   }

@@ -89,7 +89,7 @@ export class Sweep {
 
   /** Sweeps one connection until there is nothing left to do, or the time that it is given is over. Throws what the provider throws. */
   async connection(row: ConnectionRow, time: AbortSignal): Promise<number> {
-    const provider = await this.pool.provider(row.id);
+    const provider = await this.pool.provider(row.id, 'short');
     const deleted = await this.deleteCondemned(row, provider, time);
     await this.lookForTombstones(row, provider, time);
     return deleted;

@@ -58,10 +58,11 @@ export class UpkeepOfConnections {
 
   private async lookAfter(row: ConnectionRow, known: HealthRow): Promise<void> {
     await this.look.run(known);
-    await this.markers.advance(row, await this.pool.provider(row.id));
+    await this.markers.advance(row, await this.pool.provider(row.id, 'short'));
     await this.pool.sweepTemporaries(row.id);
     const plenty = row.space_free !== null && row.space_free >= NEARLY_FULL;
-    if (!plenty || known.spaceAgeMs === null || known.spaceAgeMs > SPACE_FRESH_MS) await this.space.free(row.id);
+    if (!plenty || known.spaceAgeMs === null || known.spaceAgeMs > SPACE_FRESH_MS)
+      await this.space.free(row.id, 'short');
   }
 }
 

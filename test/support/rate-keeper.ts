@@ -23,8 +23,8 @@ export interface RateKeeper {
   stop(): Promise<void>;
 }
 
-/** What is on its way when a refusal leaves cannot know of it. */
-const ON_ITS_WAY_MS = 100;
+/** What is on its way when a refusal leaves cannot know of it; on a busy machine that takes a while. */
+const ON_ITS_WAY_MS = 400;
 
 /** Stands before a server and lets only so many requests through in any second, the way vendors do. */
 export async function startRateKeeper(behind: string): Promise<RateKeeper> {

@@ -15,6 +15,10 @@ export class Experience {
   others = 0;
   private load = 0;
   private failures = 0;
+  /** Requests a second that went out here: over the last second, and over the last ten. */
+  private lately = 0;
+  private longer = 0;
+  private wentAt = 0;
   private steppedAt: number;
   private saidVersion = 0;
 
@@ -28,6 +32,13 @@ export class Experience {
 
   pausedMs(): number {
     return Math.max(0, this.pausedUntil - this.clock.now());
+  }
+
+  /** A request goes out. */
+  went(): void {
+    this.decay();
+    this.lately += 1;
+    this.longer += 0.1;
   }
 
   /** What the others have to be told, if anything. */
@@ -76,11 +87,25 @@ export class Experience {
   private learnThrottled(afterMs: number | null, timely: boolean, crowd: number): void {
     if (timely) {
       this.failures = 0;
-      this.known = learning.slowedDown(this.known, this.load, crowd * (this.others + 1));
+      const inHand = crowd * (this.others + 1);
+      this.known = learning.slowedDown(this.known, { load: this.load, inHand, sustained: this.sustained() });
       this.steppedAt = this.clock.now();
     }
     if (afterMs !== null) this.pause(afterMs);
     else if (timely) this.pause(learning.backOff(this.known, this.random()));
+  }
+
+  private decay(): void {
+    const now = this.clock.now();
+    this.lately *= Math.exp((this.wentAt - now) / 1000);
+    this.longer *= Math.exp((this.wentAt - now) / 10_000);
+    this.wentAt = now;
+  }
+
+  /** The pace of the last seconds is that of now, and no burst after a rest. */
+  private sustained(): boolean {
+    this.decay();
+    return this.longer >= this.lately / 5;
   }
 
   private openCircuit(): void {
@@ -95,7 +120,7 @@ export class Experience {
 
   private climb(): void {
     const calm = this.clock.now() - this.steppedAt;
-    if (calm < (learning.settled(this.known) ? learning.holdMs : learning.stepMs)) return;
+    if (calm < learning.calmBefore(this.known)) return;
     this.steppedAt = this.clock.now();
     const { requestsPerSecond, concurrency } = this.limits();
     this.known = learning.climbed(this.known, { rate: requestsPerSecond, concurrency });

@@ -3,7 +3,8 @@
  *
  * Additive increase, multiplicative decrease, but with a memory: where it hurt is the ceiling, and after the decrease
  * the pace climbs back to four fifths of it and stays there, instead of running into the ceiling again and again. Only
- * after a long calm is the ceiling lifted by a quarter. So a service whose limit does not change is bothered seldom.
+ * after a long calm is the ceiling lifted by a quarter. So a service whose limit does not change is bothered seldom. A
+ * ceiling that was met in a short burst says little about what can be kept up, and is tried again soon.
  */
 export interface Learned {
   /** The higher one is the later one. */
@@ -16,6 +17,8 @@ export interface Learned {
   /** Turns at once; the same. */
   readonly concurrency: number | null;
   readonly concurrencyCeiling: number;
+  /** How far the ceiling is believed: 0 where it hurt in a short burst, which may have had other reasons. */
+  readonly trust: number;
   /** Times in a row that it hurt, without an answer between. */
   readonly throttles: number;
   /** Times in a row that the circuit opened; 0: closed. While it is not, one request at a time tries. */
@@ -29,6 +32,7 @@ export const nothingLearned: Learned = {
   rateCeiling: 0,
   concurrency: null,
   concurrencyCeiling: 0,
+  trust: 0,
   throttles: 0,
   opened: 0,
 };
@@ -37,21 +41,35 @@ export const nothingLearned: Learned = {
 const slowestRate = 0.2;
 const comfortable = 0.8;
 const climb = 0.1;
+/** By how much a ceiling is lifted: one that is believed, and one that is not. */
 const lift = 1.25;
+const leap = 2;
+/** It hurt again so near to where it had hurt before: that is where the limit is. */
+const near = 0.6;
 /** From one step of the climb to the next. */
-export const stepMs = 5_000;
+const stepMs = 5_000;
 /** At the top of the climb, before the ceiling is lifted. */
-export const holdMs = 600_000;
+const holdMs = { believed: 600_000, doubted: 15_000 };
 
 const backOffMs = { base: 1_000, cap: 64_000 };
 const restMs = { base: 1_000, cap: 60_000 };
 
-/** `load`: turns a second when it hurt. `inHand`: requests under way then. */
-export function slowedDown(known: Learned, load: number, inHand: number): Learned {
+export interface Moment {
+  /** Turns a second, just then. */
+  readonly load: number;
+  /** Requests under way. */
+  readonly inHand: number;
+  /** It had been going on like this for seconds. */
+  readonly sustained: boolean;
+}
+
+/** Told to slow down. */
+export function slowedDown(known: Learned, { load, inHand, sustained }: Moment): Learned {
   const rate = Math.max(slowestRate, Math.min(known.rate ?? Infinity, load));
   const places = Math.min(known.concurrency ?? Infinity, inHand);
   // One at a time cannot be too many at once.
   const crowded = places > 1;
+  const again = known.rate !== null && rate >= near * known.rateCeiling;
   return {
     ...known,
     version: known.version + 1,
@@ -59,15 +77,16 @@ export function slowedDown(known: Learned, load: number, inHand: number): Learne
     throttles: known.throttles + 1,
     rate: Math.max(slowestRate, rate / 2),
     rateCeiling: rate,
+    trust: again ? known.trust + 1 : Number(sustained),
     concurrency: crowded ? Math.floor(places / 2) : known.concurrency,
     concurrencyCeiling: crowded ? places : known.concurrencyCeiling,
   };
 }
 
-/** After a calm of `stepMs`, or of `holdMs` where `settled` is true: one step up, or the same where there is none to take. */
+/** After a calm of `calmBefore`: one step up, or the same where there is none to take. */
 export function climbed(known: Learned, limits: { rate: number | null; concurrency: number }): Learned {
   if (known.rate === null && known.concurrency === null) return known;
-  const lifted = settled(known) ? lift : 1;
+  const lifted = !settled(known) ? 1 : known.trust > 0 ? lift : leap;
   const rateCeiling = known.rateCeiling * lifted;
   const concurrencyCeiling = lifted > 1 ? known.concurrencyCeiling + 1 : known.concurrencyCeiling;
   const rate = known.rate === null ? null : Math.min(comfortable * rateCeiling, known.rate + climb * rateCeiling);
@@ -82,8 +101,14 @@ export function climbed(known: Learned, limits: { rate: number | null; concurren
   };
 }
 
+/** How long nothing may hurt before the next step up. */
+export function calmBefore(known: Learned): number {
+  if (!settled(known)) return stepMs;
+  return known.trust > 0 ? holdMs.believed : holdMs.doubted;
+}
+
 /** Whether the climb is over: both stand as near to their ceilings as is comfortable. */
-export function settled({ rate, rateCeiling, concurrency, concurrencyCeiling }: Learned): boolean {
+function settled({ rate, rateCeiling, concurrency, concurrencyCeiling }: Learned): boolean {
   const fast = rate === null || rate >= comfortable * rateCeiling;
   return fast && (concurrency === null || concurrency >= roomy(concurrencyCeiling));
 }

@@ -256,6 +256,19 @@ describe('a throttle', () => {
     expect(server.taken - before).toBeGreaterThan(120 * 5);
   });
 
+  test('in a short burst after a rest is not believed for long', async () => {
+    const one = gate();
+    const calls = [1, 2, 3, 4].map(() => watch(one.enter(upload)));
+    await clock.pass(0);
+    for (const { value } of calls) value!.end({ kind: 'throttled', afterMs: 2000 });
+    await clock.pass(3_000);
+    expect(one.state().learned).toMatchObject({ trust: 0, rate: 2 });
+    const times: number[] = [];
+    void send(one, upload, times, 100_000, 10);
+    await clock.pass(180_000);
+    expect(times.filter((time) => time > clock.now() - 10_000).length).toBeGreaterThan(400);
+  });
+
   test('is forgotten bit by bit: after long calms the pace is what it was', async () => {
     const one = gate({ requestsPerSecond: 10 });
     const times: number[] = [];

@@ -96,6 +96,11 @@ export class PacedGate implements RequestGate {
     return waiting;
   }
 
+  /** Says again, now and then, what the others may have lost: a pause outlives what is shared. */
+  remind(): void {
+    if (this.experience.pausedMs() > 0) this.tell();
+  }
+
   setLimits(limits: GateLimits): void {
     this.limits = limits;
     this.lines.forgetDelays();
@@ -211,6 +216,7 @@ export class PacedGate implements RequestGate {
     const began = this.clock.now();
     const { episode } = this.experience.known;
     this.inHand += 1;
+    this.experience.went();
     let over = false;
     return {
       end: (outcome) => {

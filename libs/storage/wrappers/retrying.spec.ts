@@ -6,6 +6,7 @@ import {
   BlobTruncated,
   ConnectionAway,
   ConnectionFull,
+  ConnectionResting,
   SettingRefused,
   Throttled,
 } from '../errors.js';
@@ -18,7 +19,7 @@ import {
   someBytes,
   TestClock,
 } from '../testing/index.js';
-import { retrying, type RetryBudget } from './retrying.js';
+import { briskRetryBudget, retrying, type RetryBudget } from './retrying.js';
 
 const bytes = someBytes(300_000);
 const away: Misdeed = { kind: 'fails-before', error: new ConnectionAway() };
@@ -118,6 +119,42 @@ describe('A provider that is retried', () => {
     const call = provider.put(newBlobName(), bodyOf(bytes), { signal: leaving.signal });
     setImmediate(() => leaving.abort(new Error('gone')));
     await expect(call).rejects.toThrow('gone');
+    expect(faulty.calls.get('put')).toBe(1);
+  });
+
+  it('waits for writing by a budget of its own, where there is one', async () => {
+    const clock = new TestClock();
+    const faulty = faultyProvider(await memoryProvider(), [
+      { method: 'put', does: away },
+      { method: 'stat', does: away },
+    ]);
+    const provider = retrying(faulty, { clock, random: () => 0.5, writing: briskRetryBudget });
+    await expect(provider.put(newBlobName(), bodyOf(bytes))).rejects.toBeInstanceOf(ConnectionAway);
+    await expect(provider.stat(newBlobName())).rejects.toBeInstanceOf(ConnectionAway);
+    expect([faulty.calls.get('put'), faulty.calls.get('stat')]).toEqual([3, 7]);
+  });
+
+  it.each([
+    ['what asked for quiet', new Throttled(3000)],
+    ['what rests after failures', new ConnectionResting(3000)],
+  ])('begins no wait that is longer than one may be: %s', async (_what, error) => {
+    const budget = { longestWaitMs: 2_000 };
+    const { provider, clock } = await setUp({ kind: 'fails-before', error }, { budget });
+    await expect(provider.put(newBlobName(), bodyOf(bytes))).rejects.toBe(error);
+    expect(clock.sleeps).toEqual([]);
+  });
+
+  it('lets everybody go when it is to stop, with what had failed', async () => {
+    const stop = new AbortController();
+    const faulty = faultyProvider(await memoryProvider(), [{ method: 'put', does: away }]);
+    const provider = retrying(faulty, {
+      random: () => 0.99,
+      stop: stop.signal,
+      budget: { baseMs: 3_600_000, capMs: 3_600_000, totalMs: 1e9 },
+    });
+    const call = provider.put(newBlobName(), bodyOf(bytes));
+    setImmediate(() => stop.abort());
+    await expect(call).rejects.toBeInstanceOf(ConnectionAway);
     expect(faulty.calls.get('put')).toBe(1);
   });
 
