@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { ReadRecord } from '../../src/audit/index.js';
@@ -63,7 +64,7 @@ async function leftOnDisk({ databaseUrl, dataFolder }: TestGateway): Promise<str
   );
   const lengths = new Map(live.map(({ name, length }) => [name, Number(length)]));
   const found: string[] = [];
-  for (const path of await filesIn(join(dataFolder, 'vault'))) {
+  for (const path of [...(await filesIn(join(dataFolder, 'vault'))), ...(await filesIn(`${dataFolder}-places`))]) {
     const name = path.split(sep).at(-1)!;
     if (name === 'marker') continue;
     const { size } = await stat(path);
@@ -79,6 +80,7 @@ async function leftOnDisk({ databaseUrl, dataFolder }: TestGateway): Promise<str
 }
 
 async function filesIn(folder: string): Promise<string[]> {
+  if (!existsSync(folder)) return [];
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
 }
@@ -91,8 +93,8 @@ async function wrongInVersions({ databaseUrl }: TestGateway): Promise<string[]> 
      group by n.account, n.id
      having count(*) <> max(v.number)
        or n.head <> (array_agg(v.id order by v.number desc))[1]
-     union all select 'a content does not have the chunks that it counts' from contents c
-       where c.chunks <> (select count(*) from chunks k join shards s on s.account = k.account
+     union all select 'a content does not have the shards of the chunks that it counts' from contents c
+       where c.chunks * (c.data + c.parity) <> (select count(*) from chunks k join shards s on s.account = k.account
          and s.content = k.content and s.chunk = k.index join blobs b on b.account = s.account and b.id = s.blob
          where k.account = c.account and k.content = c.id and b.state = 'live')`,
   );

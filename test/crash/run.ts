@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, type Received } from '../support/client.js';
 import { complaints, timePasses } from './aftermath.js';
-import { BEFORE, prepare, type Prepared, type Scenario } from './scenarios.js';
+import { BEFORE, connectPlaces, prepare, type Prepared, type Scenario } from './scenarios.js';
 import { copySite, prepareSite, type PreparedSite, query, type Site, spawnWithRecorder, startHere } from './site.js';
 import { difference, readTree, type Tree } from './tree.js';
 
@@ -15,7 +15,8 @@ export interface Stage {
 export async function setStage(): Promise<Stage> {
   let prepared: Prepared | undefined;
   let before: Tree | undefined;
-  const site = await prepareSite(async (client) => {
+  const site = await prepareSite(async (client, { places }) => {
+    await connectPlaces(client, places);
     prepared = await prepare(client);
     before = await readTree(client);
   });

@@ -1,5 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
 import type { OutgoingHttpHeaders } from 'node:http';
+import { join } from 'node:path';
 import type { Client, Received, Sent } from '../support/client.js';
 import { CHUNK } from './site.js';
 import { FOLDER, type Tree } from './tree.js';
@@ -37,6 +39,16 @@ export async function prepare(client: Client): Promise<Prepared> {
   return { trashed, ids };
 }
 
+/** Two more vaults that fail apart, for chunks in three shards. */
+export async function connectPlaces(client: Client, folder: string): Promise<void> {
+  for (const label of ['first', 'second']) {
+    const path = join(folder, label);
+    await mkdir(path, { recursive: true });
+    const request = { label, path, house: true, domain: label };
+    await expectStatus(client.json('POST', '/api/cloud/connections/local', request), 201);
+  }
+}
+
 export async function expectStatus(answer: Promise<Received>, ...wanted: number[]): Promise<Received> {
   const received = await answer;
   if (!wanted.includes(received.status)) throw new Error(`${received.status}: ${received.body.toString('utf8')}`);
@@ -64,6 +76,19 @@ function upload(name: string, path: string, bytes: Buffer, body: () => Sent['bod
       tree.set(path, digest(bytes));
     },
     again: 200,
+  };
+}
+
+/** The same with each chunk in shards on three vaults. */
+function spreadUpload(name: string, path: string, bytes: Buffer): Scenario {
+  const usual = upload(name, path, bytes);
+  const spread = { data: 2, parity: 1 };
+  return {
+    ...usual,
+    async run(client, headers, prepared) {
+      await expectStatus(client.json('PATCH', '/api/users/me/default-storage', spread), 200);
+      return usual.run(client, headers, prepared);
+    },
   };
 }
 
@@ -110,6 +135,7 @@ function* pieces(bytes: Buffer): Generator<Buffer> {
 
 export const SCENARIOS: readonly Scenario[] = [
   upload('an upload of several chunks into new folders', 'new/folder/large', several),
+  spreadUpload('an upload of several chunks in shards', 'new/folder/spread', several),
   upload('an upload of one chunk', 'small', randomBytes(5000)),
   upload('an upload of nothing', 'nothing', Buffer.alloc(0)),
   upload('an upload of unknown length', 'streamed', streamed, () => pieces(streamed)),

@@ -1,4 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +18,8 @@ export const CHUNK = 64 * 1024;
 export interface Site {
   readonly databaseUrl: string;
   readonly dataFolder: string;
+  /** Where further vaults may lie, which are copied with the site. */
+  readonly places: string;
   remove(): Promise<void>;
 }
 
@@ -27,7 +30,7 @@ export interface PreparedSite extends Site {
 
 /** A site whose gateway has done some work and was stopped: what every run begins with. */
 export async function prepareSite(
-  work: (client: Client) => Promise<void>,
+  work: (client: Client, site: Site) => Promise<void>,
   options: { databaseUrl?: string } = {},
 ): Promise<PreparedSite> {
   const given = options.databaseUrl;
@@ -37,15 +40,16 @@ export async function prepareSite(
   const site: Site = {
     databaseUrl: database.url,
     dataFolder,
+    places: placesOf(dataFolder),
     async remove() {
       await database.drop();
-      await rm(dataFolder, { recursive: true, force: true });
+      await removeFolders(dataFolder);
     },
   };
   const gateway = await startHere(site);
   const token = await signIn(gateway);
   using client = new Client(gateway, token);
-  await work(client);
+  await work(client, site);
   await gateway.stop();
   return { ...site, token };
 }
@@ -53,31 +57,44 @@ export async function prepareSite(
 /** The same site once more, elsewhere. Nobody may be connected to the first one. */
 export async function copySite(site: Site): Promise<Site> {
   const dataFolder = await mkdtemp(join(tmpdir(), 'tessera-site-'));
+  const places = placesOf(dataFolder);
   await cp(site.dataFolder, dataFolder, { recursive: true });
+  if (existsSync(site.places)) await cp(site.places, places, { recursive: true });
   const name = `crash_${randomBytes(8).toString('hex')}`;
   const url = new URL(site.databaseUrl);
   const template = url.pathname.slice(1);
   url.pathname = `/${name}`;
   await query(elsewhere(site), `create database ${name} template ${template} strategy file_copy`);
+  await query(
+    url.href,
+    `update connections set identity = replace(identity, $1, $2),
+       settings = jsonb_build_object('path', replace(settings ->> 'path', $1, $2)) where account is null`,
+    [site.dataFolder, dataFolder],
+  );
   // What an account has of its own lies beside the house's vault here, so that it is copied with it.
-  for (const [whose, folder] of [
-    ['is null', 'vault'],
-    ['is not null', 'own'],
-  ] as const) {
-    await query(
-      url.href,
-      `update connections set identity = $1, settings = jsonb_build_object('path', $1::text) where account ${whose}`,
-      [join(dataFolder, folder)],
-    );
-  }
+  await query(
+    url.href,
+    `update connections set identity = $1, settings = jsonb_build_object('path', $1::text) where account is not null`,
+    [join(dataFolder, 'own')],
+  );
   return {
     databaseUrl: url.href,
     dataFolder,
+    places,
     async remove() {
       await query(elsewhere(site), `drop database if exists ${name} with (force)`);
-      await rm(dataFolder, { recursive: true, force: true });
+      await removeFolders(dataFolder);
     },
   };
+}
+
+/** Its name begins as the data folder's does, so that one replacement moves both. */
+function placesOf(dataFolder: string): string {
+  return `${dataFolder}-places`;
+}
+
+async function removeFolders(dataFolder: string): Promise<void> {
+  for (const folder of [dataFolder, placesOf(dataFolder)]) await rm(folder, { recursive: true, force: true });
 }
 
 /** The gateway in this process. */
