@@ -141,7 +141,8 @@ export async function noteRefreshFailed(
 
 /**
  * The vendor says that the consent is gone. That counts only if it was said of what is still stored, to who still holds
- * the claim; and once. True when this call was the one.
+ * the claim; and once. True when this call was the one. The claim is not given back: whoever read the row a moment ago
+ * would take it, and ask again.
  */
 export async function noteWithdrawn(sql: Sql, connection: string, version: number, claim: string): Promise<boolean> {
   const here = await sql.query(
@@ -149,11 +150,11 @@ export async function noteWithdrawn(sql: Sql, connection: string, version: numbe
     [connection],
   );
   if (here.length === 0) return false;
-  const held = await sql.execute(
-    `update oauth_grants set claimed_until = null where connection = $1 and version = $2 and claim = $3`,
+  const held = await sql.query(
+    `select 1 from oauth_grants where connection = $1 and version = $2 and claim = $3 for update`,
     [connection, version, claim],
   );
-  if (held === 0) return false;
+  if (held.length === 0) return false;
   await sql.execute('update connections set needs_reconnect_at = clock_timestamp() where id = $1', [connection]);
   return true;
 }
