@@ -96,6 +96,38 @@ describe('what a program notes down', () => {
   });
 });
 
+describe('a file’s time', () => {
+  it('is set as ownCloud’s clients do, in a new version that holds the same bytes', async () => {
+    await client.put('timed', 'bytes', { 'X-OC-Mtime': '1000000000' });
+    const answer = await patch('timed', set('<D:lastmodified>1100000000</D:lastmodified><Z:beside/>'));
+    expect(answer.body.toString()).toContain('200 OK');
+    const [shown] = await client.propfind('timed', 0);
+    expect(textOf(shown!.found.get('getlastmodified'))).toBe('Tue, 09 Nov 2004 11:33:20 GMT');
+    expect(shown!.found.has('beside')).toBe(true);
+    expect((await client.get('timed')).body.toString()).toBe('bytes');
+    await patch('timed', set('<D:lastmodified>1100000000</D:lastmodified>'));
+    const versions = (await client.send('/api/versions/timed')).json<{ items: { modifiedAt: string }[] }>().items;
+    expect(versions.map(({ modifiedAt }) => modifiedAt)).toEqual([
+      '2004-11-09T11:33:20.000Z',
+      '2001-09-09T01:46:40.000Z',
+    ]);
+    await using other = await intruder(gateway);
+    await other.query('update versions set size = size + 1 where id = (select head from nodes where name = $1)', [
+      'timed',
+    ]);
+    expect((await patch('timed', set('<D:lastmodified>1</D:lastmodified>'))).status).toBe(502);
+  });
+
+  it('is a number, and no folder has one that could be set', async () => {
+    await client.put('timed2/file', 'x');
+    expect((await patch('timed2/file', set('<D:lastmodified>now</D:lastmodified>'))).status).toBe(400);
+    expect((await patch('timed2', set('<D:lastmodified>1</D:lastmodified>'))).status).toBe(409);
+    expect((await patch('timed2/file', set('<D:getlastmodified>x</D:getlastmodified>'))).body.toString()).toContain(
+      '403',
+    );
+  });
+});
+
 describe('what the gateway knows', () => {
   it('is told of a file and of a folder', async () => {
     const stored = await client.put('told/a%20file.txt', 'twelve bytes', {

@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { holdContents } from '../contents/index.js';
 import { Database, type Sql } from '../database/index.js';
-import { AccountKeyring, type AccountKeys, KeyDestroyed } from '../keys/index.js';
+import { AccountKeyring, type AccountKeys } from '../keys/index.js';
 import { childrenOf, insertFirstVersions, insertNodes, type CopiedNode } from './copy.store.js';
 import { IntoItself, NameTaken, NotFound, TooMuchToCopy, TreeBusy } from './errors.js';
 import type { Touch } from './lock-rules.js';
@@ -11,8 +11,9 @@ import { makeWay, placeFor, type Place, type Placed, type Placing } from './move
 import { nameKey, type Names } from './names.js';
 import { checkPreconditions } from './preconditions.js';
 import { copyProperties } from './properties.store.js';
-import { publishVersion, sealedRow, type NewVersion, type Published } from './publish-version.js';
-import { fileRecord, folderRecord, openedSha256 } from './records.js';
+import { publishVersion, sealedRow, type Published } from './publish-version.js';
+import { fileRecord, folderRecord } from './records.js';
+import { sameContent } from './same-content.js';
 import {
   insertNode,
   lockStructure,
@@ -108,7 +109,7 @@ async function copyFile(copy: Copy, node: NodeRow, place: Place, copying: Copyin
   // Uploads go on meanwhile: one may have taken the name by now.
   const wanted = copying.overwrite ? {} : ({ noneMatch: '*' } as const);
   const target = { account, names: place.names, wanted, admission: null };
-  const file = await publishVersion(sql, keys, target, contentOf(copy, node.id, version));
+  const file = await publishVersion(sql, keys, target, sameContent(copy.known, { account, file: node.id }, version));
   await copyProperties(sql, account, [node.id], [file.node.id]);
   return { file };
 }
@@ -156,7 +157,8 @@ async function copyEntries(
     const id = randomUUIDv7();
     const parent = parents.get(row.parent) as string;
     const found = row.version === null ? null : (row as NodeRow & VersionRow);
-    const version = found && sealedRow(keys, { account, file: id }, contentOf(copy, row.id, found));
+    const version =
+      found && sealedRow(keys, { account, file: id }, sameContent(copy.known, { account, file: row.id }, found));
     if (version) versions.push(version);
     const { kind, name } = row;
     nodes.push({ id, parent, kind, name, nameKey: nameKey(name), head: version?.id ?? null });
@@ -181,17 +183,4 @@ async function copyEntries(
     nodes.map((node) => node.id),
   );
   return new Map(rows.flatMap((row, index) => (row.kind === 'folder' ? [[row.id, nodes[index]!.id]] : [])));
-}
-
-/** What a copy's version says; the source's seal is checked, so that nothing forged is sealed anew. */
-function contentOf(copy: Copy, file: string, version: VersionRow): NewVersion {
-  const keys = copy.known.get(version.account_key);
-  if (!keys) throw new KeyDestroyed();
-  return {
-    content: version.content,
-    size: version.size,
-    sha256: openedSha256(keys, { account: copy.account, file }, version),
-    contentType: version.content_type,
-    modifiedAt: version.version_modified_at,
-  };
 }

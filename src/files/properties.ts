@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '../database/index.js';
-import { NotFound, TooManyProperties } from './errors.js';
+import { holdContents } from '../contents/index.js';
+import { Database, type Sql } from '../database/index.js';
+import { AccountKeyring, type AccountKeys } from '../keys/index.js';
+import { IsFolder, NotFound, TooManyProperties } from './errors.js';
 import { Locks } from './locks.js';
 import type { Names } from './names.js';
 import { checkPreconditions, type Preconditions } from './preconditions.js';
@@ -12,20 +14,27 @@ import {
   type Property,
   type PropertyName,
 } from './properties.store.js';
-import { lockNode, type NodeRow } from './tree.store.js';
+import { sealedRow } from './publish-version.js';
+import { type KnownKeys, sameContent } from './same-content.js';
+import { insertVersion, lockNode, type NodeRow, versionById } from './tree.store.js';
 import { walkWhole } from './tree.js';
 
 /** Of one file or folder. They bound what a page of a listing with all of them can come to. */
 const MOST_PROPERTIES = 100;
 const MOST_BYTES = 64 * 1024;
 
-export type PropertyChange = { readonly set: Property } | { readonly remove: PropertyName };
+/** `modifiedAt` is no property of a program's: it gives a file another time, in a new version that holds the same content. */
+export type PropertyChange =
+  | { readonly set: Property }
+  | { readonly remove: PropertyName }
+  | { readonly modifiedAt: Date; readonly as: PropertyName };
 
 /** What programs note down about files and folders. It is copied with them, and goes with them. */
 @Injectable()
 export class Properties {
   constructor(
     private readonly database: Database,
+    private readonly keyring: AccountKeyring,
     private readonly locks: Locks,
   ) {}
 
@@ -39,8 +48,15 @@ export class Properties {
   }
 
   /** All of the changes in their order, or none. Throws TooManyProperties. */
-  change(account: string, names: Names, changes: readonly PropertyChange[], wanted: Preconditions = {}): Promise<void> {
-    return this.locks.guard(account, [{ at: names }], wanted.tokens, (enter) =>
+  async change(
+    account: string,
+    names: Names,
+    changes: readonly PropertyChange[],
+    wanted: Preconditions = {},
+  ): Promise<void> {
+    const keys = await this.keyring.current(account);
+    const known = await this.keyring.all(account);
+    await this.locks.guard(account, [{ at: names }], wanted.tokens, (enter) =>
       this.database.tx(async (sql) => {
         await enter(sql);
         const found = (await walkWhole(sql, account, names)).at(-1) as NodeRow;
@@ -49,11 +65,28 @@ export class Properties {
         checkPreconditions(wanted, node.head);
         for (const change of changes) {
           if ('set' in change) await setProperty(sql, account, node.id, change.set);
-          else await removeProperty(sql, account, node.id, change.remove);
+          else if ('remove' in change) await removeProperty(sql, account, node.id, change.remove);
+          else await retime(sql, { account, node, keys, known }, change.modifiedAt);
         }
         const { count, bytes } = await sizeOfProperties(sql, account, node.id);
         if (count > MOST_PROPERTIES || bytes > MOST_BYTES) throw new TooManyProperties();
       }),
     );
   }
+}
+
+/** The caller holds the file's row. A version is never changed, since its seal covers its time. */
+async function retime(
+  sql: Sql,
+  file: { account: string; node: NodeRow; keys: AccountKeys; known: KnownKeys },
+  modifiedAt: Date,
+): Promise<void> {
+  const { account, node, keys, known } = file;
+  if (node.head === null) throw new IsFolder();
+  const version = await versionById(sql, account, node.head);
+  if (!version || !(await holdContents(sql, account, [version.content]))) throw new NotFound();
+  if (version.version_modified_at.getTime() === modifiedAt.getTime()) return;
+  const place = { account, file: node.id };
+  const row = sealedRow(keys, place, { ...sameContent(known, place, version), modifiedAt });
+  await insertVersion(sql, account, row, node.head);
 }

@@ -84,7 +84,11 @@ interface Failed {
   readonly status: string;
 }
 
-const nameIn = (change: PropertyChange): PropertyName => ('set' in change ? change.set : change.remove);
+function nameIn(change: PropertyChange): PropertyName {
+  if ('set' in change) return change.set;
+  return 'remove' in change ? change.remove : change.as;
+}
+
 const same = (a: PropertyName, b: PropertyName): boolean => a.namespace === b.namespace && a.name === b.name;
 
 /** All were changed; or some could not be, and the others were not for their sake. */

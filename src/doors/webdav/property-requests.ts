@@ -36,9 +36,7 @@ export function readProppatch(body: Buffer): PropertyChange[] {
     const properties = davChildren(step)
       .filter(({ name }) => name === 'prop')
       .flatMap(elementsIn);
-    return properties.map((property) =>
-      step.name === 'set' ? { set: propertyOf(property) } : { remove: nameOf(property) },
-    );
+    return properties.map((property) => (step.name === 'set' ? setting(property) : { remove: nameOf(property) }));
   });
   if (changes.length === 0) throw new DavUnreadable('A propertyupdate sets or removes at least one property.');
   if (changes.length > MOST_NAMES) throw new DavUnreadable(`More than ${MOST_NAMES} properties at once.`);
@@ -67,6 +65,14 @@ function namesIn(element: XmlElement): PropertyName[] {
   const names = elementsIn(element).map(nameOf);
   if (names.length > MOST_NAMES) throw new DavUnreadable(`More than ${MOST_NAMES} properties at once.`);
   return names;
+}
+
+/** ownCloud's name for a file's time, in seconds, by which rclone and others set it after the upload. */
+function setting(property: XmlElement): PropertyChange {
+  const seconds = Number(/^\s*(\d{1,11})\s*$/.exec(property.children.join(''))?.[1] ?? Number.NaN);
+  if (property.space !== DAV || property.name !== 'lastmodified') return { set: propertyOf(property) };
+  if (Number.isNaN(seconds)) throw new DavUnreadable('lastmodified is a number of seconds since 1970.');
+  return { modifiedAt: new Date(seconds * 1000), as: nameOf(property) };
 }
 
 /** The whole element is the value: it comes back with its attributes and its language, as it was. */
