@@ -69,7 +69,8 @@ function namesIn(element: XmlElement): PropertyName[] {
 
 /** ownCloud's name for a file's time, in seconds, by which rclone and others set it after the upload. */
 function setting(property: XmlElement): PropertyChange {
-  const seconds = Number(/^\s*(\d{1,11})\s*$/.exec(property.children.join(''))?.[1] ?? Number.NaN);
+  const [text] = property.children;
+  const seconds = Number((typeof text === 'string' && /^\s*(\d{1,11})\s*$/.exec(text)?.[1]) || Number.NaN);
   if (property.space !== DAV || property.name !== 'lastmodified') return { set: propertyOf(property) };
   if (Number.isNaN(seconds)) throw new DavUnreadable('lastmodified is a number of seconds since 1970.');
   return { modifiedAt: new Date(seconds * 1000), as: nameOf(property) };
