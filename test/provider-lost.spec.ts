@@ -175,13 +175,16 @@ describe.each([
   });
 });
 
-describe('an upload during which a place is lost', () => {
-  it('goes on elsewhere, and its client does not notice', async () => {
-    const person = await personWith(2, 1, 4);
+describe('an upload during which places are lost', () => {
+  it.each([
+    ['one', 4, [1]],
+    ['two at one time', 5, [1, 2]],
+  ])('goes on elsewhere, and its client does not notice: %s', async (_, on, lost) => {
+    const person = await personWith(2, 1, on);
     const plain = randomBytes(12 * CHUNK);
     async function* slowly(): AsyncGenerator<Buffer> {
       for (let at = 0; at < plain.length; at += CHUNK) {
-        if (at === 4 * CHUNK) restore = await lose('is dead', [1]);
+        if (at === 4 * CHUNK) restore = await lose('is dead', lost);
         yield plain.subarray(at, at + CHUNK);
       }
     }
@@ -190,7 +193,9 @@ describe('an upload during which a place is lost', () => {
     await isWhole(person, 'moved', plain);
     const { chunks, survives } = await placementOf(person, 'moved');
     expect(survives).toBe(1);
-    expect(chunks.at(-1)!.shards.map(({ connection }) => connection)).not.toContain(connections[1]);
+    const gone = lost.map((place) => connections[place]!);
+    for (const { shards } of chunks) expect(new Set(shards.map(({ connection }) => connection)).size).toBe(3);
+    expect(chunks.at(-1)!.shards.filter(({ connection }) => gone.includes(connection))).toEqual([]);
   });
 });
 
