@@ -255,6 +255,7 @@ describe('Limits', () => {
     expect(new Set(statuses)).toEqual(new Set([507]));
     expect(statuses.length).toBeGreaterThan(3);
     expect(await heldBytes()).toBeLessThanOrEqual(held + 20_000);
+    expect((await details()).space.free).toBe(held + 20_000 - (await heldBytes()));
     await change(bucket!.id, {
       limits: { maxBytes: null, bytesPerDay: 1024 * 1024 + (await details()).activity.bytesUp },
     });

@@ -9,7 +9,7 @@ import { Gates } from './gates.js';
 import { type GrantNote, grantNotes } from './grant-notes.js';
 import { healthOf, type HealthRow } from './health.store.js';
 import { readLimits } from './read-limits.js';
-import { SpaceLedger } from './space-ledger.js';
+import { roomWithinLimit, SpaceLedger } from './space-ledger.js';
 import { countedDay, type CountedHour } from './traffic.store.js';
 
 /** Space that was asked for longer ago is asked for again before it is shown … */
@@ -53,11 +53,26 @@ export class ShowConnections {
       countedDay(this.database, ids),
     ]);
     const noteOf = await grantNotes(this.database, rows);
+    const allowed = await this.allowed(rows);
     return rows.flatMap((row) => {
       const found = health.get(row.id);
       const day = hours.get(row.id) ?? [];
-      return found ? [{ record: this.record({ row, health: found, hours: day, note: noteOf(row) }), hours: day }] : [];
+      return found
+        ? [
+            {
+              record: this.record({ row, health: found, hours: day, note: noteOf(row), allowed: allowed.get(row.id) }),
+              hours: day,
+            },
+          ]
+        : [];
     });
+  }
+
+  /** What their owners' limits still allow to lie there. */
+  private async allowed(rows: readonly ConnectionRow[]): Promise<Map<string, number>> {
+    const limited = rows.filter((row) => (readLimits(row.limits).maxBytes ?? null) !== null);
+    const rooms = limited.map(async ({ id }) => [id, await roomWithinLimit(this.database, id)] as const);
+    return new Map(await Promise.all(rooms));
   }
 
   /** Asks the providers for their space; one that cannot be asked shows in its record. */
@@ -73,7 +88,7 @@ export class ShowConnections {
     await this.health.flush();
   }
 
-  private record({ row, health, hours, note }: Known): Connection {
+  private record({ row, health, hours, note, allowed = Infinity }: Known): Connection {
     const { enabled } = row;
     const alarm = row.alarm ?? note.trouble;
     const needsReconnect = row.needs_reconnect_at !== null;
@@ -88,7 +103,7 @@ export class ShowConnections {
       enabled,
       priority: row.priority,
       limits: readLimits(row.limits),
-      space: { total: row.space_total, used: row.space_used, free: freeOf(row, health) },
+      space: { total: row.space_total, used: row.space_used, free: freeOf(row, health, allowed) },
       lastSuccessAt: row.last_success_at?.toISOString() ?? null,
       lastError: alarm ?? row.last_error,
       lastErrorAt: row.last_error_at?.toISOString() ?? null,
@@ -123,6 +138,7 @@ interface Known {
   readonly health: HealthRow;
   readonly hours: readonly CountedHour[];
   readonly note: GrantNote;
+  readonly allowed: number | undefined;
 }
 
 interface Shown {
@@ -131,6 +147,7 @@ interface Shown {
 }
 
 /** What could still go there: what gateways have set aside is as good as used. */
-function freeOf({ space_free: free }: ConnectionRow, { reserved }: HealthRow): number | null {
-  return free === null ? null : Math.max(0, free - reserved);
+function freeOf({ space_free: free }: ConnectionRow, { reserved }: HealthRow, allowed: number): number | null {
+  const there = Math.min(free === null ? Infinity : Math.max(0, free - reserved), allowed);
+  return there === Infinity ? null : there;
 }

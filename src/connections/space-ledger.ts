@@ -128,7 +128,7 @@ export class SpaceLedger {
 }
 
 /** What its owner's limit still allows to lie there. Counted with what is on its way, so it is kept, and never reached from above. */
-async function roomWithinLimit(sql: Sql, connection: string): Promise<number> {
+export async function roomWithinLimit(sql: Sql, connection: string): Promise<number> {
   const [row] = await limitsOf(sql, [connection]);
   const most = readLimits(row?.limits ?? {}).maxBytes ?? null;
   return most === null ? Number.MAX_SAFE_INTEGER : Math.max(0, most - (await heldBytes(sql, connection)));
