@@ -218,14 +218,20 @@ describe('a lock', () => {
   it('is one of a bounded number', async () => {
     const person = await newPerson(gateway, client.token, ['user']);
     using greedy = new DavClient(gateway, person.token);
-    for (let nth = 0; nth < 255; nth += 15) {
-      await Promise.all(Array.from({ length: 15 }, (_, more) => greedy.put(`f${nth + more}`, '')));
-    }
-    for (let nth = 0; nth < 255; nth += 1) await greedy.lock(`f${nth}`);
+    await greedy.put('first', '');
+    await greedy.lock('first');
+    const state = inside(gateway, Ephemeral);
+    const list = `locks:${person.id}`;
+    const [first] = (await state.get<{ token: string; names: string[] }[]>(list))!;
+    const more = Array.from({ length: 254 }, (_, nth) => ({ ...first!, token: `urn:uuid:${nth}`, names: [`f${nth}`] }));
+    await Promise.all(more.map(({ token }) => state.put(`lock:${person.id}:${token}`, true, 60_000)));
+    await state.put(list, [first!, ...more], 60_000);
     await greedy.put('more', '');
     const answer = await greedy.dav('LOCK', 'more', { body: LOCKINFO() });
     expect([answer.status, answer.type]).toEqual([409, 'conflict']);
-  }, 60_000);
+    await state.delete(`lock:${person.id}:urn:uuid:7`);
+    await greedy.lock('more');
+  });
 
   it('that was lost with the short-lived state is in nobody’s way, and its holder is told', async () => {
     const token = await client.lock('lost');

@@ -39,20 +39,26 @@ function sixteenBits(bytes: Buffer): 'utf-16le' | 'utf-16be' | null {
   return first === 0xfeff || first === 0x003c ? 'utf-16be' : null;
 }
 
+const ENTITY = /&(?:(amp|lt|gt|quot|apos)|#(\d{1,7})|#x([0-9a-fA-F]{1,6}));/y;
+
 /** Only the five entities that need no declaration, and characters by their number. */
 export function decodeText(text: string): string {
-  if (!text.includes('&')) return text;
-  return text.replaceAll(/&([^;&]{0,12});?/g, (whole, name: string) => {
-    const number = /^#(?:x([0-9a-f]{1,6})|(\d{1,7}))$/i.exec(name);
-    const character = number ? ofNumber(Number.parseInt(number[1] ?? number[2]!, number[1] ? 16 : 10)) : NAMED[name];
-    return whole.endsWith(';') && character !== undefined
-      ? character
-      : refuseXml('names an entity that nothing declares');
-  });
+  let decoded = '';
+  let at = 0;
+  for (let next = text.indexOf('&'); next !== -1; next = text.indexOf('&', at)) {
+    ENTITY.lastIndex = next;
+    const [, name, decimal, hex] = ENTITY.exec(text) ?? [];
+    const character =
+      name === undefined ? ofNumber(Number.parseInt(decimal ?? hex ?? '', decimal ? 10 : 16)) : NAMED[name];
+    if (character === undefined) refuseXml('names an entity that nothing declares');
+    decoded += text.slice(at, next) + character;
+    at = ENTITY.lastIndex;
+  }
+  return at === 0 ? text : decoded + text.slice(at);
 }
 
 function ofNumber(code: number): string | undefined {
-  if (code > 0x10_ffff || (code >= 0xd800 && code <= 0xdfff)) return undefined;
+  if (Number.isNaN(code) || code > 0x10_ffff || (code >= 0xd800 && code <= 0xdfff)) return undefined;
   const character = String.fromCodePoint(code);
   return ODD.test(character) ? undefined : character;
 }
