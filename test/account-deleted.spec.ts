@@ -132,6 +132,11 @@ describe('deleting an account', () => {
 
   it('leaves nothing: no blob, no folder, no name, no credential; and nobody else loses anything', async () => {
     const before = await blobsOnDisk(join(gateway.dataFolder, 'vault'));
+    expect((await client.json('POST', '/api/links', { path: 'own/two' })).status).toBe(201);
+    const name = `path ${Buffer.from('own/begun').toString('base64')}`;
+    const headers = { 'Tus-Resumable': '1.0.0', 'Upload-Length': '100', 'Upload-Metadata': name };
+    expect((await client.send('/api/uploads', { method: 'POST', headers })).status).toBe(201);
+    expect(await tablesWithRows(person.id)).toEqual(expect.arrayContaining(['share_links', 'uploads', 'changes']));
     expect((await blobsOnDisk(place)).size).toBe(5);
     const job = await reaches(jobOf(await remove()), done);
     expect(job).toMatchObject({ progress: { done: 8, total: 8, note: null }, error: null });

@@ -43,9 +43,9 @@ beforeEach(async () => {
   await choose([id]);
 });
 
-async function connect(house = false): Promise<{ place: string; id: string }> {
+async function connect(house = false, domain?: string): Promise<{ place: string; id: string }> {
   const path = await mkdtemp(join(folder, `place-${nth++}-`));
-  const made = await admin.json('POST', '/api/cloud/connections/local', { label: `place ${nth}`, path, house });
+  const made = await admin.json('POST', '/api/cloud/connections/local', { label: `place ${nth}`, path, house, domain });
   expect(made.status).toBe(201);
   return { place: path, id: made.json<{ id: string }>().id };
 }
@@ -162,6 +162,26 @@ describe('a connection on which files lie', () => {
     expect(type(await admin.put('4/new', 'x'))).toEqual([422, 'spread-unmet']);
     await choose(null);
     expect((await admin.put('4/new', 'x')).status).toBe(201);
+  });
+});
+
+describe('a connection that holds a copy of what lies elsewhere, too', () => {
+  it('goes by force, and every file is read from there', async () => {
+    const [one, two] = [await connect(false, 'here'), await connect(false, 'there')];
+    const body = { data: 1, parity: 1, connections: [one.id, two.id] };
+    expect((await admin.json('PATCH', '/api/users/me/default-storage', body)).status).toBe(200);
+    const bytes = randomBytes(2 * CHUNK);
+    expect((await admin.put('9/mirrored', bytes)).status).toBe(201);
+    const leaving = await look(admin, one.id);
+    expect(leaving).toMatchObject({ unreadable: { files: 0 }, degraded: { files: 1, bytes: 2 * CHUNK }, chosen: true });
+    expect(type(await remove(admin, '', one.id))).toEqual([409, 'connection-in-use']);
+    expect((await remove(admin, '?force=true', one.id)).status).toBe(204);
+    const read = async () => (await admin.get('9/mirrored')).body.equals(bytes);
+    expect(await read()).toBe(true);
+    await settled();
+    expect(await read()).toBe(true);
+    expect(await look(admin, two.id)).toMatchObject({ unreadable: { files: 1, bytes: 2 * CHUNK } });
+    await choose(null);
   });
 });
 

@@ -6,6 +6,7 @@ import { condemnAll, dropAllContents } from '../contents/index.js';
 import { Database } from '../database/index.js';
 import { dropTree } from '../files/index.js';
 import { JobKinds, type JobRun } from '../jobs/index.js';
+import { dropUploads } from '../transfers/index.js';
 import { ClearBlobs } from './clear-blobs.js';
 import { PurgeUnfinished, type Trouble } from './errors.js';
 import { LeavePlace } from './leave-place.js';
@@ -47,6 +48,7 @@ export class PurgeAccount implements OnModuleInit {
     if (!purge || purge.ended_at !== null) return;
     const force = purge.settled_at !== null;
     await condemnAll(this.database, account, job.signal);
+    await dropUploads(this.database, account);
     await dropTree(this.database, account, job.signal);
     await dropAllContents(this.database, account, job.signal);
     const troubles = await this.blobs.run(job, account);

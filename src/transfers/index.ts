@@ -6,6 +6,7 @@ export { RoomForUpload } from './room-for-upload.js';
 export { AppendToUpload } from './append-to-upload.js';
 export { Uploads } from './uploads.js';
 export type { UploadRow as Upload } from './uploads.store.js';
+export { dropUploads } from './erase-uploads.store.js';
 export { readBody } from './read-body.js';
 export { StoreFile } from './store-file.js';
 export * from './errors.js';
