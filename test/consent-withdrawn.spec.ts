@@ -6,6 +6,7 @@ import { Database } from '../src/database/index.js';
 import { type GoogleDouble, startGoogle } from './doubles/google/index.js';
 import { Client } from './support/client.js';
 import { connectByConsent, googleSettings, tryToConnect } from './support/consent.js';
+import { type Front, startFrontOf } from './support/front-of.js';
 import { addConsentingClouds, CLOUD, type ConsentingCloud, OTHER_CLOUD } from './support/consenting-cloud.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { inside } from './support/inside.js';
@@ -17,6 +18,7 @@ const MONTHS_3 = 90 * 24 * 3_600_000;
 
 let google: GoogleDouble;
 let clouds: ConsentingCloud;
+let front: Front;
 let proxy: PostgresProxy;
 let dropDatabase: () => Promise<void>;
 let gateway: TestGateway;
@@ -28,10 +30,13 @@ let connection: Connection;
 beforeAll(async () => {
   google = await startGoogle();
   clouds = addConsentingClouds(google, MONTHS_3);
+  front = await startFrontOf(google.origin);
   const { url, drop } = await createDatabase();
   proxy = await startPostgresProxy(url);
   dropDatabase = drop;
-  gateway = await startGateway({ environment: { ...googleSettings(google), DATABASE_URL: proxy.url } });
+  gateway = await startGateway({
+    environment: { ...googleSettings(google), TESSERA_GOOGLE_ORIGIN: front.origin, DATABASE_URL: proxy.url },
+  });
   [sql, tokens] = [inside(gateway, Database), inside(gateway, Tokens)];
   token = await signIn(gateway);
 }, 60_000);
@@ -51,6 +56,7 @@ afterAll(async () => {
   await proxy?.stop();
   await dropDatabase?.();
   clouds?.[Symbol.dispose]();
+  front?.stop();
   await google?.stop();
 });
 
@@ -154,12 +160,12 @@ describe('a consent that was withdrawn', () => {
   it('and given again while an old refresh is being refused, stays given', async () => {
     google.withdraw();
     await expire();
-    const before = asked();
     // That all is over arrives only when the new consent is stored.
-    google.follow([{ about: '/token', nth: 1, does: { kind: 'drips', bytes: 1, everyMs: 15 } }]);
+    const { there, letGo } = front.hold('/token');
     const late = current();
-    await expect.poll(asked).toBe(before + 1);
+    await there;
     await connectByConsent(gateway, google, token, { query: `?reconnect=${connection.id}` });
+    letGo();
     expect(await late).toMatch(/^ya29/);
     expect(await shown()).toMatchObject({ status: 'healthy' });
     expect(await told()).toEqual(['connection.made', 'connection.reconnected']);
@@ -235,10 +241,11 @@ describe('new tokens', () => {
     await current();
     await expire();
     const before = asked();
-    google.follow([{ about: '/token', nth: 1, does: { kind: 'drips', bytes: 64, everyMs: 30 } }]);
+    const { there, letGo } = front.hold('/token');
     const losing = current().catch((error: Error) => error);
-    await expect.poll(() => asked()).toBe(before + 1);
+    await there;
     proxy.close();
+    letGo();
     expect(await losing).toBeInstanceOf(Error);
     proxy.open();
     // Another gateway, whose claim came later, was told that the old refresh token is worth nothing.
@@ -261,14 +268,15 @@ describe('new tokens', () => {
 
   it('are fetched for others when the first who asked has gone', async () => {
     await expire();
-    google.follow([{ about: '/token', does: { kind: 'drips', bytes: 64, everyMs: 20 } }]);
+    const { there, letGo } = front.hold('/token');
     const before = asked();
     const gone = new AbortController();
     const first = tokens.of(connection.id).current(gone.signal);
     const second = current();
-    await expect.poll(() => asked()).toBe(before + 1);
+    await there;
     gone.abort(new Error('gone'));
     await expect(first).rejects.toThrow('gone');
+    letGo();
     expect(await second).toMatch(/^ya29/);
     expect(asked()).toBe(before + 1);
   });

@@ -1,9 +1,5 @@
-import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
-import { createServer, request, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import { inspect } from 'node:util';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
@@ -15,6 +11,7 @@ import { type GoogleDouble, startGoogle } from './doubles/google/index.js';
 import { Client } from './support/client.js';
 import { begin, bringBack, connectByConsent, googleSettings, tryToConnect } from './support/consent.js';
 import { addConsentingClouds, CLOUD, type ConsentingCloud } from './support/consenting-cloud.js';
+import { type Front, type Passing, startFrontOf } from './support/front-of.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { inside, upkeep } from './support/inside.js';
 import { call, signIn } from './support/people.js';
@@ -28,7 +25,7 @@ const bindings = new Set<string>();
 const traces: [where: string, text: string][] = [];
 
 let google: GoogleDouble;
-let wire: Server;
+let front: Front;
 let clouds: ConsentingCloud;
 let redis: TestRedis;
 let monitor: Redis;
@@ -45,27 +42,13 @@ function note(fields: Readonly<Record<string, unknown>>): void {
   }
 }
 
-/** Stands between the gateway and the vendor, and reads along. */
-async function listenIn(target: string): Promise<Server> {
-  const server = createServer(async (incoming, outgoing) => {
-    const sent = await buffer(incoming);
-    note(Object.fromEntries(new URLSearchParams(sent.toString())));
-    const { method, headers, url } = incoming;
-    const onward = request(new URL(url ?? '', target), { method, headers }, async (answer) => {
-      const body = await buffer(answer);
-      try {
-        note(JSON.parse(body.toString()) as Record<string, unknown>);
-      } catch {
-        // A page, or nothing.
-      }
-      outgoing.writeHead(answer.statusCode ?? 500, answer.headers).end(body);
-    });
-    onward.on('error', () => outgoing.destroy());
-    onward.end(sent);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return server;
+function readAlong({ sent, answered }: Passing): void {
+  note(Object.fromEntries(new URLSearchParams(sent.toString())));
+  try {
+    note(JSON.parse(answered.toString()) as Record<string, unknown>);
+  } catch {
+    // A page, or nothing.
+  }
 }
 
 beforeAll(async () => {
@@ -77,13 +60,12 @@ beforeAll(async () => {
     }) as never);
   }
   [google, redis] = await Promise.all([startGoogle({ ways: { rotatesRefreshTokens: true } }), startRedis()]);
-  wire = await listenIn(google.origin);
+  front = await startFrontOf(google.origin, readAlong);
   monitor = await new Redis(redis.url.replace('unix://', '')).monitor();
   monitor.on('monitor', (_time: string, parts: string[]) => traces.push(['a command to Redis', parts.join(' ')]));
   clouds = addConsentingClouds(google, 1000);
-  const origin = `http://127.0.0.1:${(wire.address() as AddressInfo).port}`;
   const environment = { ...googleSettings(google), REDIS_URL: redis.url, TESSERA_LOG_LEVEL: 'verbose' };
-  gateway = await startGateway({ environment: { ...environment, TESSERA_GOOGLE_ORIGIN: origin } });
+  gateway = await startGateway({ environment: { ...environment, TESSERA_GOOGLE_ORIGIN: front.origin } });
   sql = inside(gateway, Database);
   token = await signIn(gateway);
 }, 60_000);
@@ -92,8 +74,7 @@ afterAll(async () => {
   await gateway?.stop();
   monitor?.disconnect();
   clouds?.[Symbol.dispose]();
-  wire?.closeAllConnections();
-  wire?.close();
+  front?.stop();
   await Promise.all([google?.stop(), redis?.stop()]);
 });
 

@@ -62,9 +62,10 @@ export class Tokens {
     };
   }
 
-  /** What is in hand counts no more: the connection was let go, or connected anew. */
+  /** What is in hand, or under way, counts no more: the connection was let go, or connected anew. */
   forget(connection: string): void {
     this.held.delete(connection);
+    this.asking.delete(connection);
   }
 
   /** Uses grants that would lapse if nobody used them. What cannot be done now is done in a later round. */
@@ -98,7 +99,9 @@ export class Tokens {
       const held = await running;
       if (held.token !== need.refused) return held;
     }
-    const asking = this.obtain(connection, need).finally(() => this.asking.delete(connection));
+    const asking = this.obtain(connection, need).finally(() => {
+      if (this.asking.get(connection) === asking) this.asking.delete(connection);
+    });
     this.asking.set(connection, asking);
     return asking;
   }
