@@ -3,7 +3,7 @@ import { LocalTurnstile, systemClock, type TurnAnswer, type TurnAsk, type Turnst
 import type { Ephemeral } from '../ephemeral/index.js';
 
 /** An answer that takes longer is not waited for. */
-const PATIENCE_MS = 500;
+const PATIENCE_MS = 1_000;
 /** Nor is it asked again for so long. */
 const AWAY_MS = 2_000;
 
