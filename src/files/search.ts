@@ -25,6 +25,8 @@ import {
 const FIRST_LOOKED_AT: Readonly<Record<SearchOrder, number>> = { name: 10_000, newest: 3_000, largest: 3_000 };
 /** Where a name is compared before anything else is looked up, more of them can be. */
 const FIRST_WEIGHED = 20_000;
+/** Where two criteria are both common and few meet both: so many times as far, if that will do as things look. */
+const FURTHER = 3;
 /** A name that more have than these is left for the end, where time, size or type are asked for too. */
 const COMMON = 20_000;
 /** What lies in a deleted folder is found and left out; after so many looks the page is answered as it is. */
@@ -65,6 +67,10 @@ export class Search {
       const among = weighs && page.order === 'name' ? FIRST_WEIGHED : FIRST_LOOKED_AT[page.order];
       const first = await firstHits(sql, account, sought, page, among);
       if (first.length === page.most) return first;
+      if (weighs && first.length * FURTHER >= page.most) {
+        const further = await firstHits(sql, account, sought, page, among * FURTHER);
+        if (further.length === page.most) return further;
+      }
       const common = weighs && (await isCommonName(sql, account, sought.name, COMMON));
       return rareHits(sql, account, sought, page, !common);
     });
