@@ -49,12 +49,23 @@ export function tombstones(sql: Sql, connection: string, sessionMs: number, most
   );
 }
 
-export async function noteLooks(sql: Sql, looks: readonly { blob: CondemnedBlob; absent: boolean }[]): Promise<void> {
+/** Looks that two took at the same time count as one: only what is still due is noted. */
+export async function noteLooks(
+  sql: Sql,
+  looks: readonly { blob: CondemnedBlob; absent: boolean }[],
+  sessionMs: number,
+): Promise<void> {
   await sql.execute(
     `update blobs set looked_at = now(), absent_looks = case when l.absent then absent_looks + 1 else 0 end
      from unnest($1::uuid[], $2::uuid[], $3::boolean[]) as l(account, id, absent)
-     where blobs.account = l.account and blobs.id = l.id and blobs.state = 'gone'`,
-    [looks.map(({ blob }) => blob.account), looks.map(({ blob }) => blob.id), looks.map(({ absent }) => absent)],
+     where blobs.account = l.account and blobs.id = l.id and blobs.state = 'gone'
+       and looked_at < now() - make_interval(secs => $4)`,
+    [
+      looks.map(({ blob }) => blob.account),
+      looks.map(({ blob }) => blob.id),
+      looks.map(({ absent }) => absent),
+      sessionMs / 1000,
+    ],
   );
 }
 

@@ -119,16 +119,17 @@ export class Sweep {
   }
 
   private async lookForTombstones(row: ConnectionRow, provider: StorageProvider, time: AbortSignal): Promise<void> {
-    const session = findProvider(row.provider)?.traits.longestUploadSessionMs ?? 0;
+    const longest = findProvider(row.provider)?.traits.longestUploadSessionMs ?? 0;
+    const session = Math.max(longest, LEAST_TOMBSTONE_MS);
     while (!time.aborted) {
-      const due = await tombstones(this.database, row.id, Math.max(session, LEAST_TOMBSTONE_MS), BLOBS_AT_ONCE);
+      const due = await tombstones(this.database, row.id, session, BLOBS_AT_ONCE);
       const looks: { blob: CondemnedBlob; absent: boolean }[] = [];
       try {
         await inLanes(due, time, async (blob) => {
           looks.push({ blob, absent: await this.absent(provider, blob) });
         });
       } finally {
-        await noteLooks(this.database, looks);
+        await noteLooks(this.database, looks, session);
       }
       if (due.length < BLOBS_AT_ONCE) return;
     }
