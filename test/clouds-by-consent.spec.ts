@@ -86,6 +86,8 @@ describe.each(vendors.map((vendor) => [vendor.provider, vendor] as const))('%s',
     expect(spread.status).toBe(200);
     using client = new Client(gateway, token);
     expect((await client.put(`${vendor.provider}.bin`, content)).status).toBe(201);
+    // Not read before the consent is gone: a download address from before would still do.
+    expect((await client.put(`${vendor.provider}-unread.bin`, content)).status).toBe(201);
     expect((await client.get(`${vendor.provider}.bin`)).body).toEqual(content);
   }, 60_000);
 
@@ -108,12 +110,12 @@ describe.each(vendors.map((vendor) => [vendor.provider, vendor] as const))('%s',
     await inside(gateway, Database).query('update oauth_grants set access_expires_at = clock_timestamp()');
     inside(gateway, Tokens).forget(connection.id);
     using client = new Client(gateway, token);
-    expect((await client.get(`${vendor.provider}.bin`)).status).toBe(503);
+    expect((await client.get(`${vendor.provider}-unread.bin`)).status).toBe(503);
     expect((await shown()).status).toBe('needs-reconnect');
     expect((await connect(vendor, vendor.people[1], `?reconnect=${connection.id}`)).status).toBe(409);
     const restored = await connect(vendor, vendor.people[0], `?reconnect=${connection.id}`);
     expect([restored.status, restored.json()]).toMatchObject([201, { id: connection.id, status: 'healthy' }]);
-    expect((await client.get(`${vendor.provider}.bin`)).body).toEqual(content);
+    expect((await client.get(`${vendor.provider}-unread.bin`)).body).toEqual(content);
   }, 60_000);
 });
 

@@ -29,7 +29,7 @@ beforeAll(async () => {
   // The strictest vendor there is: each refresh token is good once.
   [google, redis] = await Promise.all([startGoogle({ ways: { rotatesRefreshTokens: true } }), startRedis()]);
   clouds = addConsentingClouds(google);
-  const environment = { ...googleSettings(google), REDIS_URL: redis.url, TESSERA_DATABASE_CONNECTIONS: '4' };
+  const environment = { ...googleSettings(google), REDIS_URL: redis.url, TESSERA_DATABASE_CONNECTIONS: '3' };
   const first = await startGateway({ environment });
   gateways = [first];
   const shared = { DATABASE_URL: first.databaseUrl, TESSERA_ROOT_KEY_FILE: `${first.dataFolder}/root.key` };

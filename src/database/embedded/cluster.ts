@@ -69,7 +69,8 @@ export function settingsFor(socketFolder: string, name: string, durable: boolean
     unix_socket_directories: socketFolder,
     unix_socket_permissions: '0700',
     port: SOCKET_PORT,
-    max_connections: 60,
+    // The one that is not durable is shared by the gateways of a whole test run.
+    max_connections: durable ? 60 : 240,
     shared_buffers: '128MB',
     wal_level: 'minimal',
     max_wal_senders: 0,
