@@ -98,15 +98,15 @@ describe('what a program notes down', () => {
 
 describe('a file’s time', () => {
   it('is set as ownCloud’s clients do, in a new version that holds the same bytes', async () => {
-    await client.put('timed', 'bytes', { 'X-OC-Mtime': '1000000000' });
-    const answer = await patch('timed', set('<D:lastmodified>1100000000</D:lastmodified><Z:beside/>'));
+    await client.put('times/timed', 'bytes', { 'X-OC-Mtime': '1000000000' });
+    const answer = await patch('times/timed', set('<D:lastmodified>1100000000</D:lastmodified><Z:beside/>'));
     expect(answer.body.toString()).toContain('200 OK');
-    const [shown] = await client.propfind('timed', 0);
+    const [shown] = await client.propfind('times/timed', 0);
     expect(textOf(shown!.found.get('getlastmodified'))).toBe('Tue, 09 Nov 2004 11:33:20 GMT');
     expect(shown!.found.has('beside')).toBe(true);
-    expect((await client.get('timed')).body.toString()).toBe('bytes');
-    await patch('timed', set('<D:lastmodified>1100000000</D:lastmodified>'));
-    const versions = (await client.send('/api/versions/timed')).json<{ items: { modifiedAt: string }[] }>().items;
+    expect((await client.get('times/timed')).body.toString()).toBe('bytes');
+    await patch('times/timed', set('<D:lastmodified>1100000000</D:lastmodified>'));
+    const versions = (await client.send('/api/versions/times/timed')).json<{ items: { modifiedAt: string }[] }>().items;
     expect(versions.map(({ modifiedAt }) => modifiedAt)).toEqual([
       '2004-11-09T11:33:20.000Z',
       '2001-09-09T01:46:40.000Z',
@@ -115,7 +115,7 @@ describe('a file’s time', () => {
     await other.query('update versions set size = size + 1 where id = (select head from nodes where name = $1)', [
       'timed',
     ]);
-    expect((await patch('timed', set('<D:lastmodified>1</D:lastmodified>'))).status).toBe(502);
+    expect((await patch('times/timed', set('<D:lastmodified>1</D:lastmodified>'))).status).toBe(502);
   });
 
   it('is a number, and no folder has one that could be set', async () => {
@@ -191,14 +191,15 @@ describe('a folder of ten thousand files', () => {
     const copy = (from: string, to: string) => client.json('POST', '/api/copy', { from, to });
     for (let nth = 1; nth < 100; nth += 1) await copy('copies/0/0', `copies/0/${nth}`);
     for (let nth = 1; nth < 100; nth += 1) await copy('copies/0', `copies/${nth}`);
-    await client.makeFolder('large');
-    await inside(gateway, Database).query(
-      `update nodes f set parent = large.id, name = p.name || '-' || f.name, name_key = p.name || '-' || f.name
-       from nodes p, nodes large
-       where f.account = $1 and p.account = $1 and large.account = $1 and p.id = f.parent and f.kind = 'file'
-         and p.parent = (select id from nodes where account = $1 and name = 'copies') and large.name = 'large'`,
-      [account],
-    );
+    const large = (await client.makeFolder('large')).json<{ id: string }>().id;
+    const folders = (await client.send('/api/tree/copies?limit=1000')).json<{ items: { id: string; name: string }[] }>()
+      .items;
+    for (const { id, name } of folders) {
+      await inside(gateway, Database).query(
+        `update nodes set parent = $2, name = $3 || name, name_key = $3 || name where account = $1 and parent = $4`,
+        [account, large, `${name}-`, id],
+      );
+    }
   }, 120_000);
 
   /** A second on an idle machine; the tests share theirs. */
