@@ -1,3 +1,4 @@
+import './config/home-folder.js';
 import { setFlagsFromString } from 'node:v8';
 
 // Imported first, for what it does to the process. Transfers make and drop buffers by the gigabyte; V8 otherwise runs a

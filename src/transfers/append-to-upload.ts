@@ -59,17 +59,36 @@ export class AppendToUpload {
   /** A later request for the same upload ends an earlier one: its client has long given that up. */
   async run(appending: Appending, open: Body['open']): Promise<Appended> {
     const { account, id, offset } = appending;
-    const known = await this.uploads.find(account, id);
-    if (known.offset !== offset) throw new OffsetWrong(known.offset);
-    if (known.published) return { upload: known, file: null };
     const stop = new AbortController();
     for (let earlier = this.underWay.get(id); earlier; earlier = this.underWay.get(id)) {
       earlier.stop.abort(new UploadTakenOver());
       await earlier.over;
     }
+    const known = await this.uploads.find(account, id);
+    if (known.offset !== offset) throw new OffsetWrong(known.offset);
+    if (known.published) return { upload: known, file: null };
     const work = this.append(appending, { open, gone: stop.signal });
     this.underWay.set(id, { stop, over: work.catch(() => undefined).finally(() => this.underWay.delete(id)) });
-    return work;
+    return work.catch((error: unknown) => this.unlessPublished(error, account, id));
+  }
+
+  /**
+   * An upload of which all has come, and which nobody published: its gateway died just then, or the path was locked.
+   * Its client takes it for finished when it hears the offset, so this is done before it is told.
+   */
+  async finish(upload: UploadRow): Promise<UploadRow> {
+    if (upload.published || upload.offset !== upload.length) return upload;
+    const { account, id, offset } = upload;
+    const nothing = { account, id, offset, length: undefined, verify: null };
+    return (await this.run(nothing, async function* () {})).upload;
+  }
+
+  /** Another gateway may have finished it meanwhile. */
+  private async unlessPublished(error: unknown, account: string, id: string): Promise<Appended> {
+    if (!(error instanceof UploadUnknown) && !(error instanceof UploadTakenOver)) throw error;
+    const upload = await this.uploads.find(account, id);
+    if (!upload.published) throw error;
+    return { upload, file: null };
   }
 
   private async append(appending: Appending, body: Body): Promise<Appended> {

@@ -100,7 +100,7 @@ export class TusController {
   ): Promise<void> {
     requireTus(request, response);
     response.setHeader('Cache-Control', 'no-store');
-    const upload = await this.uploads.find(accountId, id);
+    const upload = await this.append.finish(await this.uploads.find(accountId, id));
     response.setHeader('Upload-Offset', upload.offset);
     if (upload.length === null) response.setHeader('Upload-Defer-Length', '1');
     else response.setHeader('Upload-Length', upload.length);
