@@ -62,6 +62,8 @@ export class GoogleDrive implements StorageProvider, ListsFolders {
   private readonly listing: Listing;
   private readonly sessions: UploadSessions;
   private readonly rest: UploadRest;
+  /** Blobs of ours that Google may keep with other bytes than were sent: an earlier try's, not somebody else's. */
+  private readonly suspect = new Set<BlobName>();
   private readonly recent = new Set<BlobName>();
 
   constructor(place: GoogleDrivePlace) {
@@ -225,11 +227,18 @@ export class GoogleDrive implements StorageProvider, ListsFolders {
   private async prove(name: BlobName, told: DriveFile, whole: Whole, signal?: AbortSignal): Promise<PutProof> {
     if (isWhole(told, whole)) return this.proven(name, told, whole, signal);
     // Said yes and not what it has, or something else than we sent: a look by the id decides.
+    this.suspect.add(name);
     const found = await this.api.look(name, signal);
+    if (found && !isWhole(found, whole)) return this.takeBack(name, signal);
+    this.suspect.delete(name);
     if (!found) throw new ConnectionAway('Google Drive did not keep what it had taken.');
-    if (isWhole(found, whole)) return this.proven(name, found, whole, signal);
-    // Nobody can have been told that these bytes are kept.
+    return this.proven(name, found, whole, signal);
+  }
+
+  /** Nobody can have been told that these bytes are kept. Where even that fails, the next try comes here again. */
+  private async takeBack(name: BlobName, signal?: AbortSignal): Promise<never> {
     await this.api.delete(name, signal);
+    this.suspect.delete(name);
     throw new ConnectionAway('The bytes arrived changed at Google Drive.');
   }
 
@@ -237,7 +246,11 @@ export class GoogleDrive implements StorageProvider, ListsFolders {
     const found = await this.api.look(name, signal);
     // In use and not to be seen: by an upload that goes on elsewhere, or by a file that was deleted since.
     if (!found) throw new ConnectionAway('Google Drive holds back the place of this piece.');
-    if (!isWhole(found, whole)) throw new BlobMismatch();
+    if (!isWhole(found, whole)) {
+      if (this.suspect.has(name)) return this.takeBack(name, signal);
+      throw new BlobMismatch();
+    }
+    this.suspect.delete(name);
     return this.proven(name, found, whole, signal);
   }
 
