@@ -103,6 +103,8 @@ async function details(gateway = gateways[0]!): Promise<ConnectionDetails> {
   return (await call(gateway, `/api/cloud/connections/${bucket!.id}`, { token })).json<ConnectionDetails>();
 }
 
+/** 1,000 in the long search, `npm run search:pacing`. */
+const FILES = Number(process.env['PACING_FILES'] ?? 300);
 const small = randomBytes(2_000);
 const large = randomBytes(700_000);
 
@@ -135,17 +137,17 @@ describe('A cloud that lets only so many requests through', () => {
     const began = performance.now();
     let sent = 0;
     for (; performance.now() - began < 4_000; sent += 50) expect(await upload(`free-${sent}`, 50, 16)).toEqual([]);
-    keeper.perSecond = Math.max(8, Math.floor((0.6 * sent) / ((performance.now() - began) / 1000)));
+    keeper.perSecond = Math.max(8, Math.floor((0.35 * sent) / ((performance.now() - began) / 1000)));
     const before = keeper.asked;
-    expect(await upload('warm', 300, 16)).toEqual([]);
+    expect(await upload('warm', FILES * 0.3, 16)).toEqual([]);
     const learning = keeper.refused;
     expect(learning).toBeGreaterThan(0);
-    expect(await upload('small', 700, 16)).toEqual([]);
+    expect(await upload('small', FILES * 0.7, 16)).toEqual([]);
     // None on a quiet machine; where the clocks of both sides are held up by others, requests bunch now and then.
-    expect(keeper.refused - learning).toBeLessThanOrEqual(2);
+    expect(keeper.refused - learning).toBeLessThanOrEqual(3);
     expect(keeper.early).toBe(0);
     console.info(
-      `1,000 small files: ${keeper.asked - before} requests, ${learning} refused while the rate was learned, ${keeper.refused - learning} after`,
+      `${FILES} small files: ${keeper.asked - before} requests, ${learning} refused while the rate was learned, ${keeper.refused - learning} after`,
     );
     expect((await details()).activity.throttles).toBeGreaterThan(0);
   }, 240_000);
