@@ -16,7 +16,13 @@ export {
   SUITE,
 } from './format.js';
 export { ManifestBuilder, type FinishedManifest, type SealedPage } from './manifest-builder.js';
-export { MANIFEST_PAGE_CHUNKS, type ManifestEntry, type ManifestHeader, type ManifestIds } from './manifest-layout.js';
+export {
+  encodeEntries,
+  MANIFEST_PAGE_CHUNKS,
+  type ManifestEntry,
+  type ManifestHeader,
+  type ManifestIds,
+} from './manifest-layout.js';
 export { chunksCovering, openManifestHeader, openManifestPage } from './manifest-opener.js';
 export { openMarker, sealMarker, type Marker } from './marker.js';
 export { aesGcmOpen, aesGcmSeal, hkdfSha512, ready, TAG_LENGTH, xchachaOpen, xchachaSeal } from './primitives.js';

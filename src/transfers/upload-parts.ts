@@ -9,7 +9,7 @@ import { UploadTakenOver } from './errors.js';
 import { type PlainHash, resumableHash } from './plain-hash.js';
 import { RoomForUpload } from './room-for-upload.js';
 import type { SealedChunk } from './seal-chunks.js';
-import { chained, openState, sealState, type UploadState } from './upload-state.js';
+import { chained, noChain, openState, sealState, type UploadState } from './upload-state.js';
 import { addProgress, notePublished, storedEntries, unfinished, type UploadRow } from './uploads.store.js';
 
 interface PartPlan {
@@ -90,7 +90,7 @@ export class UploadParts {
   ): Promise<FinishedManifest> {
     const { account, id } = upload;
     const manifest = new ManifestBuilder(draft.key.keys.manifest, { account, content: id });
-    let chain: Buffer = Buffer.alloc(32);
+    let chain = noChain;
     let [count, offset] = [0, 0];
     for (let from = 0; from < state.chunks; from += MANIFEST_PAGE_CHUNKS) {
       for (const entry of await storedEntries(this.database, upload, from, MANIFEST_PAGE_CHUNKS)) {

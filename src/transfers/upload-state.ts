@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Encoding, type ManifestEntry, openUploadState, SealBroken, sealUploadState } from '#crypto';
+import { encodeEntries, Encoding, type ManifestEntry, openUploadState, SealBroken, sealUploadState } from '#crypto';
 import type { ContentKeys } from '../keys/index.js';
 import type { UploadRow } from './uploads.store.js';
 
@@ -12,7 +12,9 @@ export interface UploadState {
 }
 
 const CHAIN_LENGTH = 32;
-const beginning: UploadState = { hash: null, offset: 0, chunks: 0, chain: Buffer.alloc(CHAIN_LENGTH) };
+/** The chain before the first chunk. */
+export const noChain: Buffer = Buffer.alloc(CHAIN_LENGTH);
+const beginning: UploadState = { hash: null, offset: 0, chunks: 0, chain: noChain };
 
 /** Whoever can change rows cannot leave chunks out of an upload, or put others in: the sealed state tells. */
 export function openState(keys: ContentKeys, row: UploadRow): UploadState {
@@ -47,13 +49,8 @@ export function sealState(
 }
 
 export function chained(chain: Buffer, entry: ManifestEntry): Buffer {
-  const said = new Encoding()
-    .u64(entry.index)
-    .u64(entry.offset)
-    .u32(entry.length)
-    .u32(entry.padded)
-    .uuid(entry.keyId)
-    .bytes(entry.header, entry.header.length)
-    .finish();
-  return createHash('sha256').update(chain).update(said).digest();
+  return createHash('sha256')
+    .update(chain)
+    .update(encodeEntries([entry]))
+    .digest();
 }
