@@ -52,6 +52,15 @@ describe('Signing in at a Nextcloud’s own page', () => {
     expect((await call(gateway, path, { token: anna.token })).json<Connection>().label).toBe('Mine');
   });
 
+  it('gives the login back when that account is connected already', async () => {
+    const id = await begun();
+    grantAll();
+    const before = nextcloud.withdrawn;
+    expect((await collect(id)).status).toBe(409);
+    expect(nextcloud.withdrawn).toBe(before + 1);
+    expect((await collect(id)).status).toBe(404);
+  });
+
   it('is nothing that somebody else can collect or end', async () => {
     const id = await begun();
     grantAll();

@@ -6,7 +6,7 @@ import { Ephemeral } from '../ephemeral/index.js';
 import { CredentialKeyring } from '../keys/index.js';
 import { Connect, type ConnectRequest, type Connector } from './connect.js';
 import type { ConnectionRow } from './connections.store.js';
-import { LoginUnknown, ProviderUnknown } from './errors.js';
+import { AlreadyConnected, LoginUnknown, ProviderUnknown } from './errors.js';
 
 export interface BegunLogin {
   readonly id: string;
@@ -64,7 +64,11 @@ export class WebLogin {
       const login = known ?? (await loginOf(provider).collect({ ticket, outbound: this.outbound }));
       if (!login) return null;
       if (!known) await this.keep(by, id, { ...kept, login }, KEEP_COLLECTED_MS);
-      const row = await this.connect.run(by, { ...request, settings: login });
+      const row = await this.connect.run(by, { ...request, settings: login }).catch(async (error: unknown) => {
+        // No second try can do better: this login is of no use to anybody.
+        if (error instanceof AlreadyConnected) await this.giveUp(by, provider, id);
+        throw error;
+      });
       await this.ephemeral.delete(keyOf(id));
       return row;
     } finally {
