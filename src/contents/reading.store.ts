@@ -1,4 +1,5 @@
 import type { Sql } from '../database/index.js';
+import type { BlobFault } from './faults.store.js';
 
 export interface ContentRow {
   account_key: string;
@@ -43,7 +44,9 @@ export interface ChunkRow {
   shard_offset: number;
   shard_length: number;
   digest: Buffer;
+  blob: string;
   state: 'intended' | 'live' | 'condemned' | 'gone';
+  fault: BlobFault | null;
   connection: string;
   name: string;
 }
@@ -58,7 +61,7 @@ export function chunkRows(
   return sql.prepared<ChunkRow>(
     'chunk-rows',
     `select c.index, c.key_id, c.wrapped_key, s.shard, s."offset" as shard_offset, s.length as shard_length,
-       s.digest, b.state, b.connection, b.name
+       s.digest, s.blob, b.state, b.fault, b.connection, b.name
      from chunks c
      join shards s on s.account = $1 and s.content = $2 and s.chunk = c.index
      join blobs b on b.account = $1 and b.id = s.blob
@@ -75,7 +78,7 @@ export function placementRows(
   content: string,
 ): Promise<{ index: number; length: number; shard: number; connection: string; state: string }[]> {
   return sql.query(
-    `select c.index, c.length, s.shard, b.connection, case when k.id is null then 'gone' else b.state end as state
+    `select c.index, c.length, s.shard, b.connection, case when k.id is null then 'gone' else coalesce(b.fault, b.state) end as state
      from chunks c
      join shards s on s.account = c.account and s.content = c.content and s.chunk = c.index
      join blobs b on b.account = s.account and b.id = s.blob

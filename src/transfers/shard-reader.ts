@@ -18,7 +18,7 @@ export interface ShardReading {
   /** Whether it failed lately, so that others are asked first. */
   readonly shunned: (connection: string) => boolean;
   /** Told of everything that a connection failed to give. */
-  readonly onFault: (connection: string, error: unknown) => void;
+  readonly onFault: (row: ChunkRow, error: unknown) => void;
 }
 
 interface Fetching {
@@ -155,9 +155,9 @@ export class ShardReader {
     }
   }
 
-  private fail(chunk: ChunkShards, { shard, connection }: ChunkRow, error: unknown): void {
-    chunk.failed.set(shard, error instanceof Fault && error.retriable);
-    this.reading.onFault(connection, error);
+  private fail(chunk: ChunkShards, row: ChunkRow, error: unknown): void {
+    chunk.failed.set(row.shard, error instanceof Fault && error.retriable);
+    this.reading.onFault(row, error);
   }
 }
 

@@ -37,5 +37,5 @@ export class ShowPlacement {
 }
 
 function shardState(blob: string): ShardState {
-  return blob === 'live' ? 'live' : 'missing';
+  return blob === 'live' || blob === 'damaged' ? blob : 'missing';
 }
