@@ -24,6 +24,7 @@ import { LightLook } from './light-look.js';
 import { ListFolders } from './list-folders.js';
 import { LetGo } from './let-go.js';
 import { Markers } from './marker.js';
+import { PlaceShards } from './place-shards.js';
 import { PoolWatch } from './pool-watch.js';
 import { ProviderOpener } from './provider-opener.js';
 import { RefreshTokens } from './refresh-tokens.js';
@@ -68,6 +69,7 @@ import { WebLogin } from './web-login.js';
     ListFolders,
     LetGo,
     Markers,
+    PlaceShards,
     PoolWatch,
     ProviderOpener,
     Reconnect,
@@ -83,6 +85,17 @@ import { WebLogin } from './web-login.js';
     Vendors,
     WebLogin,
   ],
-  exports: [ConnectionHealth, ConnectionPool, LetGo, LightLook, Markers, RevokeConsent, SpaceLedger, Spreads, Tokens],
+  exports: [
+    ConnectionHealth,
+    ConnectionPool,
+    LetGo,
+    LightLook,
+    Markers,
+    PlaceShards,
+    RevokeConsent,
+    SpaceLedger,
+    Spreads,
+    Tokens,
+  ],
 })
 export class ConnectionsModule {}

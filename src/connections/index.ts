@@ -6,6 +6,7 @@ export { LightLook } from './light-look.js';
 export { forgetOldHours } from './traffic.store.js';
 export { ConnectionPool, type Patience } from './connection-pool.js';
 export { LetGo } from './let-go.js';
+export { type Place, PlaceShards, type PlaceRequest } from './place-shards.js';
 export { Markers } from './marker.js';
 export { type Revocation, RevokeConsent } from './revoke-consent.js';
 export { SpaceLedger, type SpaceReservation } from './space-ledger.js';

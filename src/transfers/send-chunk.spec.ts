@@ -3,10 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { ByteBudget } from '#chunks';
 import { ErasureCode } from '#dispersal';
 import { ConnectionAway } from '#storage';
-import type { ConnectionPool } from '../connections/index.js';
+import type { ConnectionPool, Place, PlaceRequest, PlaceShards } from '../connections/index.js';
 import type { Draft } from '../contents/index.js';
 import type { ByteBudgets } from './byte-budgets.js';
-import type { Place, PlaceRequest, PlaceShards } from './place-shards.js';
 import type { SealedChunk } from './seal-chunks.js';
 import { type Sending, SendChunk } from './send-chunk.js';
 

@@ -2,10 +2,9 @@ import { Injectable } from '@nestjs/common';
 import type { Allowance } from '#chunks';
 import { digestShards, ErasureCode, shardPieces } from '#dispersal';
 import type { BlobBody } from '#storage';
-import { ConnectionPool } from '../connections/index.js';
+import { ConnectionPool, type Place, PlaceShards, type PlaceRequest } from '../connections/index.js';
 import type { Draft } from '../contents/index.js';
 import { ByteBudgets } from './byte-budgets.js';
-import { type Place, PlaceShards, type PlaceRequest } from './place-shards.js';
 import type { SealedChunk } from './seal-chunks.js';
 
 /** What a provider gathers of a body's pieces for one write, at most. */

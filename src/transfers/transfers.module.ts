@@ -8,7 +8,6 @@ import { ByteBudgets } from './byte-budgets.js';
 import { ChunkSender } from './chunk-sender.js';
 import { ContentExchange } from './content-exchange.js';
 import { ContentController } from './content.controller.js';
-import { PlaceShards } from './place-shards.js';
 import { PlacementController } from './placement.controller.js';
 import { ReadFile } from './read-file.js';
 import { RoomForUpload } from './room-for-upload.js';
@@ -32,7 +31,6 @@ import { Uploads } from './uploads.js';
     ByteBudgets,
     ChunkSender,
     ContentExchange,
-    PlaceShards,
     ReadFile,
     RoomForUpload,
     SendChunk,

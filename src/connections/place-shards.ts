@@ -2,18 +2,11 @@ import { randomUUIDv7 } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { type Candidate, planShards, type ShardPlan } from '#dispersal';
 import { ConnectionFull, type BlobName } from '#storage';
-import {
-  ConnectionHealth,
-  isOfConnection,
-  ConnectionPool,
-  type Patience,
-  SpaceLedger,
-  Spreads,
-  StorageAway,
-  StorageFull,
-  TooFewPlaces,
-  type SpaceReservation,
-} from '../connections/index.js';
+import { ConnectionHealth } from './connection-health.js';
+import { ConnectionPool, type Patience } from './connection-pool.js';
+import { isOfConnection, StorageAway, StorageFull, TooFewPlaces } from './errors.js';
+import { SpaceLedger, type SpaceReservation } from './space-ledger.js';
+import { Spreads } from './spreads.js';
 
 /** Where one shard goes, its room set aside. */
 export interface Place {
@@ -37,6 +30,8 @@ export interface PlaceRequest {
   readonly taken: ReadonlySet<string>;
   /** What failed for this chunk already; what fails here is added. */
   readonly failed: Map<string, 'away' | 'full'>;
+  /** No other connection will do. */
+  readonly to?: string;
 }
 
 /**
@@ -45,7 +40,7 @@ export interface PlaceRequest {
  */
 @Injectable()
 export class PlaceShards {
-  private readonly log = new Logger('transfers');
+  private readonly log = new Logger('connections');
 
   constructor(
     private readonly spreads: Spreads,
@@ -82,7 +77,8 @@ export class PlaceShards {
 
   /** By what is known of their room; where that does not do, they are asked. */
   private async plan(request: PlaceRequest): Promise<ShardPlan> {
-    const { candidates } = await this.spreads.plan(request.account);
+    const { candidates: all } = await this.spreads.plan(request.account);
+    const candidates = request.to === undefined ? all : all.filter(({ id }) => id === request.to);
     const known = planShards(withFailures(candidates, request.failed), request);
     if (known.homeless.length === 0) return known;
     const asked = await Promise.all(candidates.map((candidate) => this.asked(candidate, request.failed)));
