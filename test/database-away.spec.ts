@@ -14,6 +14,7 @@ import { blobsOnDisk, vaultOf } from './support/inside.js';
 import { call, signIn } from './support/people.js';
 import { type PostgresProxy, startPostgresProxy } from './support/postgres-proxy.js';
 import { killIfThere } from './support/kill-if-there.js';
+import { type StartedData, startedData } from './support/started-data.js';
 
 // Postgres is started, ended and recovered several times in each of them.
 vi.setConfig({ testTimeout: 120_000 });
@@ -186,6 +187,7 @@ describe('a database that is ended in the midst of uploads', () => {
 });
 
 describe('a gateway with its own database, in the midst of uploads', () => {
+  let data: StartedData;
   let dataFolder: string;
   let running: GatewayProcess | null = null;
   const environment = { TESSERA_CHUNK_BYTES: String(CHUNK), TESSERA_STOP_SECONDS: '3' };
@@ -197,14 +199,20 @@ describe('a gateway with its own database, in the midst of uploads', () => {
   const cluster = () => join(dataFolder, 'postgres', 'cluster');
   const postmaster = async () => Number((await readFile(join(cluster(), 'postmaster.pid'), 'utf8')).split('\n')[0]);
   const databaseProcesses = () => processesNamed(clusterName(cluster()));
+  beforeAll(async () => {
+    data = await startedData(environment);
+  });
+  afterAll(async () => {
+    await data?.remove();
+  });
   beforeEach(async () => {
-    dataFolder = await mkdtemp(join(tmpdir(), 'tessera-data-'));
+    await data.restore();
+    dataFolder = data.folder;
   });
   afterEach(async () => {
     await running?.stop();
     running = null;
     await vi.waitFor(async () => expect(await databaseProcesses()).toEqual([]), { timeout: 10_000 });
-    await rm(dataFolder, { recursive: true, force: true });
   });
 
   test('whose database is killed starts it again and goes on', async () => {

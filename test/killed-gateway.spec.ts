@@ -1,26 +1,34 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { clusterName } from '../src/database/embedded/cluster.js';
 import { processesNamed } from '../src/database/embedded/left-behind.js';
 import { freePort, type GatewayOptions, type GatewayProcess, spawnGateway } from './support/gateway.js';
 import { killIfThere } from './support/kill-if-there.js';
+import { type StartedData, startedData } from './support/started-data.js';
 
+let data: StartedData;
 let dataFolder: string;
 const spawned: GatewayProcess[] = [];
 
+beforeAll(async () => {
+  data = await startedData();
+});
+afterAll(async () => {
+  await data?.remove();
+});
 beforeEach(async () => {
-  dataFolder = await mkdtemp(join(tmpdir(), 'tessera-killed-'));
+  await data.restore();
+  dataFolder = data.folder;
 });
 afterEach(async () => {
   for (const gateway of spawned.splice(0)) await gateway.stop();
   await vi.waitFor(async () => expect(await databaseProcesses()).toEqual([]), { timeout: 10_000 });
-  await rm(dataFolder, { recursive: true, force: true });
 });
 
 const spawn = async (options: GatewayOptions = {}) => {
@@ -85,7 +93,8 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s stops the gateway cleanly, and its
   expect(await isListening(gateway.url)).toBe(false);
 });
 
-test('a signal in the midst of the start stops it too', async () => {
+test('a signal in the midst of the first start stops it too', async () => {
+  await rm(dataFolder, { recursive: true });
   const gateway = await spawn();
   await vi.waitFor(async () => expect(await databaseProcesses()).not.toEqual([]), { timeout: 20_000, interval: 5 });
   gateway.child.kill('SIGTERM');
@@ -105,11 +114,13 @@ describe('a start that cannot be says why in one line, and exits with 1', () => 
   test('a missing setting', () =>
     failing({ environment: { TESSERA_ADMIN_PASSWORD: '' } }, /^TESSERA_ADMIN_PASSWORD is missing: [^\n]+\n$/));
 
-  test('an external database without a root key', () =>
-    failing(
+  test('an external database without a root key', async () => {
+    await rm(join(dataFolder, 'root.key'));
+    await failing(
       { environment: { DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/t' } },
       /^TESSERA_ROOT_KEY_FILE is missing: [^\n]+\n$/,
-    ));
+    );
+  });
 
   test('another gateway on the same data', async () => {
     await start();
@@ -147,8 +158,11 @@ if (process.getuid?.() === 0 && (await readableByOthers())) {
     ['a user without a name', 12_345],
   ];
   test.each(users)('%s starts it as well as root', async (_name, user) => {
+    // From the first start on.
+    await rm(dataFolder, { recursive: true });
+    await mkdir(dataFolder, { mode: 0o700 });
     await chown(dataFolder, user, user);
-    await chmod(dataFolder, 0o700);
+    await chmod(dirname(dataFolder), 0o711);
     const prefix = ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups'];
     const first = await start({ prefix });
     expect((await stat(cluster())).uid).toBe(user);

@@ -10,7 +10,7 @@ import { killRoundAt, leaveWork, recordRound } from './crash/upkeep-round.js';
 const ALL = process.env['TESSERA_SEARCH'] === 'all';
 const REPORT = process.env['TESSERA_SEARCH_REPORT'];
 const TIMEOUT = ALL ? 3_600_000 : 120_000;
-const SAMPLE = { long: 3, short: 2 };
+const SAMPLE = 2;
 
 let stage: Stage;
 const verdicts: Record<string, Verdict[]> = {};
@@ -24,8 +24,8 @@ afterAll(async () => {
 
 /** Evenly spaced, the last one among them: it lies behind the answer. */
 function sampleOf(boundaries: readonly string[]): string[] {
-  const count = boundaries.length > 30 ? SAMPLE.long : SAMPLE.short;
-  return Array.from({ length: count }, (_, nth) => boundaries[Math.ceil(((nth + 1) * boundaries.length) / count) - 1]!);
+  const at = (nth: number) => boundaries[Math.ceil(((nth + 1) * boundaries.length) / SAMPLE) - 1]!;
+  return Array.from({ length: SAMPLE }, (_, nth) => at(nth));
 }
 
 async function inLanes<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {

@@ -110,8 +110,7 @@ export async function spawnWithRecorder(
   marks: Readonly<Record<string, string>> = {},
 ): Promise<GatewayProcess> {
   const recorder = new URL('recorder.mjs', import.meta.url).href;
-  const cache = join(import.meta.dirname, '../../node_modules/.cache/compiled');
-  const environment = { NODE_OPTIONS: `--import=${recorder}`, NODE_COMPILE_CACHE: cache, ...marks };
+  const environment = { NODE_OPTIONS: `--import=${recorder}`, ...marks };
   // Below those that systems give to clients: with hundreds of gateways, one of them would find its port taken.
   const port = randomInt(10_000, 30_000);
   const { dataFolder } = site;

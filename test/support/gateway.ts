@@ -73,6 +73,8 @@ export interface GatewayProcess {
   stop(): Promise<void>;
 }
 
+let built: Promise<unknown> | undefined;
+
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /**
@@ -82,12 +84,13 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export async function spawnGateway(options: GatewayOptions = {}): Promise<GatewayProcess> {
   const { folder, remove } = await dataFolderFor(options);
   const port = Number(options.environment?.['PORT'] ?? (await freePort()));
-  await promisify(execFile)(process.execPath, [join(ROOT, 'scripts/build.mjs')]);
+  await (built ??= promisify(execFile)(process.execPath, [join(ROOT, 'scripts/build.mjs')]));
   const [command, ...args] = [...(options.prefix ?? []), process.execPath, join(ROOT, 'dist/src/main.js')];
   const child = spawn(command!, args, {
     env: {
       PATH: process.env['PATH'],
       ...environmentFor(folder, port),
+      NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/compiled'),
       TESSERA_LOG_LEVEL: 'log',
       ...options.environment,
     },

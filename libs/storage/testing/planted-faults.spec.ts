@@ -12,7 +12,7 @@ async function brokenPromises(make: () => Promise<StorageProvider>, about = /./)
   const broken: string[] = [];
   for (const { name, run } of contractCases.filter((promise) => about.test(promise.name))) {
     try {
-      await run(await make());
+      await run(await make(), { listed: 2500 });
     } catch {
       broken.push(name);
     }

@@ -40,11 +40,11 @@ export const deletingAndListing: ContractCase[] = [
     },
   },
   {
-    name: 'lists each of 2,500 blobs once, with its length',
-    async run(provider) {
+    name: 'lists each of many blobs once, with its length',
+    async run(provider, { listed }) {
       const lengths = new Map<string, number>();
       const stored = await Promise.all(
-        Array.from({ length: 2500 }, async (_, index) => ({
+        Array.from({ length: listed }, async (_, index) => ({
           name: await provider.nameBlob(),
           bytes: someBytes(index % 50),
         })),

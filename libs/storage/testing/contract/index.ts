@@ -6,7 +6,7 @@ import { getting } from './getting.js';
 import { putting } from './putting.js';
 import { together } from './together.js';
 
-export type { ContractCase } from './contract-case.js';
+export type { ContractCase, ContractScale } from './contract-case.js';
 
 export const contractCases: readonly ContractCase[] = [
   ...putting,
