@@ -19,6 +19,8 @@ export interface ConnectionRow {
   priority: number;
   limits: Record<string, unknown>;
   alarm: string | null;
+  /** Since when nobody waits for it any more: what lies there is made anew elsewhere. */
+  given_up_at: Date | null;
   /** Since when its consent is known to have ended; null while it holds, or none is needed. */
   needs_reconnect_at: Date | null;
   last_success_at: Date | null;
@@ -38,7 +40,7 @@ export interface ConnectionRow {
 }
 
 export const COLUMNS = `id, account, provider, label, identity, domain, folder, settings, credentials, credential_key,
-  credential_epoch, enabled, priority, limits, alarm, needs_reconnect_at, last_success_at,
+  credential_epoch, enabled, priority, limits, alarm, given_up_at, needs_reconnect_at, last_success_at,
   last_error, last_error_at, space_total, space_used, space_free, marked_at,
   marked_sequence, marked_epoch, generation, created_at`;
 

@@ -51,7 +51,9 @@ export class Spreads {
     if (spread.connections !== null && !connections.some(({ id }) => spread.connections?.includes(id))) {
       throw new SpreadUnmet('The connections that the default storage names are gone. Choose others.');
     }
-    const usable = chosen(connections, spread).filter((row) => row.alarm === null && row.needs_reconnect_at === null);
+    const usable = chosen(connections, spread).filter(
+      (row) => row.alarm === null && row.needs_reconnect_at === null && row.given_up_at === null,
+    );
     const candidates = usable.map((row) => ({
       id: row.id,
       domain: row.domain,

@@ -1,13 +1,16 @@
 import type { Sql } from '../database/index.js';
 
 /** Destroys the keys of all contents of an account, of drafts too: whoever fills one finds it given up. */
-export function eraseContents(sql: Sql, account: string): Promise<number> {
-  return sql.execute(
+export async function eraseContents(sql: Sql, account: string): Promise<number> {
+  const erased = await sql.execute(
     `update contents set state = case state when 'open' then 'abandoned' else 'erased' end, wrapped_key = null,
        ended_at = now()
      where account = $1 and state in ('open', 'published')`,
     [account],
   );
+  // None begins any more. The blobs that shards were on their way to are condemned with all others.
+  await sql.execute('delete from moves where account = $1', [account]);
+  return erased;
 }
 
 /** Condemns an account's blobs, a batch in the order of ids after the given one; answers where it ended, null at the end. */

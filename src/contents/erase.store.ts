@@ -53,11 +53,15 @@ export async function eraseUnheld(sql: Sql, account: string, contents: readonly 
   return ids.length;
 }
 
+/** Those that a shard lies in, and those that one was on its way to: whoever moves it finds its row gone. */
 async function condemnBlobsOf(sql: Sql, account: string, contents: readonly string[]): Promise<void> {
   await sql.execute(
-    `update blobs set state = 'condemned', condemned_at = now()
-     where account = $1 and state in ('intended', 'live')
-       and id in (select blob from shards where account = $1 and content = any($2::uuid[]))`,
+    `with moving as (
+       delete from moves where account = $1 and content = any($2::uuid[]) returning to_blob
+     )
+     update blobs set state = 'condemned', condemned_at = now()
+     where account = $1 and state in ('intended', 'live') and id in (
+       select blob from shards where account = $1 and content = any($2::uuid[]) union all select to_blob from moving)`,
     [account, contents],
   );
 }

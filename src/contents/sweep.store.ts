@@ -86,7 +86,8 @@ export async function forgetEnded(sql: Sql): Promise<number> {
   );
   const blobs = await sql.execute(
     `delete from blobs b where b.state = 'gone' and b.absent_looks >= 2
-       and not exists (select 1 from shards s where s.account = b.account and s.blob = b.id)`,
+       and not exists (select 1 from shards s where s.account = b.account and s.blob = b.id)
+       and not exists (select 1 from moves m where m.account = b.account and m.to_blob = b.id)`,
   );
   const contents = await sql.execute(
     `delete from contents c where c.state in ('abandoned', 'erased')

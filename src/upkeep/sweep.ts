@@ -16,6 +16,7 @@ import {
 } from '../contents/index.js';
 import { Database } from '../database/index.js';
 import { deadGateways, forgetGateway } from '../gateways/index.js';
+import { LapsedMoves } from './moving/index.js';
 
 const DRAFTS_AT_ONCE = 500;
 const BLOBS_AT_ONCE = 200;
@@ -32,7 +33,7 @@ export interface Swept {
 }
 
 /**
- * Clears away what ended: drafts whose gateway died, then blobs that a committed row condemns, then,
+ * Clears away what ended: drafts whose gateway died, and moves of shards whose worker did, then blobs that a committed row condemns, then,
  * after two looks that did not find them again, the rows themselves. Deleting follows the row, never
  * a listing; it needs no key, and may stop or be repeated anywhere, also by several gateways at once.
  */
@@ -43,10 +44,12 @@ export class Sweep {
   constructor(
     private readonly database: Database,
     private readonly pool: ConnectionPool,
+    private readonly moves: LapsedMoves,
   ) {}
 
   async run(): Promise<Swept> {
     const drafts = await this.abandonLapsed();
+    await this.moves.sweep();
     await this.settleDead();
     const rows = new Map((await allConnections(this.database)).map((row) => [row.id, row]));
     let blobs = 0;

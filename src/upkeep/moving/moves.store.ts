@@ -1,0 +1,209 @@
+import type { BlobFault } from '../../contents/index.js';
+import type { Sql } from '../../database/index.js';
+
+/** One shard, wherever it lies. */
+export interface ShardId {
+  readonly account: string;
+  readonly content: string;
+  readonly chunk: number;
+  readonly shard: number;
+}
+
+export type MoveReason = 'repair' | 'drain' | 'rebalance' | 'homecoming' | 're-spread';
+
+/** A shard of a chunk, with the place where it lies now. */
+export interface LyingShard {
+  readonly data: number;
+  readonly parity: number;
+  readonly shard: number;
+  readonly blob: string;
+  readonly offset: number;
+  readonly length: number;
+  readonly digest: Buffer;
+  readonly state: 'intended' | 'live' | 'condemned' | 'gone';
+  readonly fault: BlobFault | null;
+  readonly name: string;
+  readonly connection: string;
+  readonly domain: string | null;
+  readonly removed: boolean;
+  readonly given_up: boolean;
+}
+
+/** All shards of a chunk; none when its content is not published (any more). */
+export function shardsOfChunk(sql: Sql, { account, content, chunk }: ShardId): Promise<LyingShard[]> {
+  return sql.prepared(
+    'shards-of-chunk',
+    `select c.data, c.parity, s.shard, s.blob, s."offset", s.length, s.digest, b.state, b.fault, b.name, b.connection,
+       k.domain, k.id is null or k.removed_at is not null as removed, coalesce(k.given_up_at is not null, false) as given_up
+     from contents c
+     join shards s on s.account = c.account and s.content = c.id and s.chunk = $3
+     join blobs b on b.account = s.account and b.id = s.blob
+     left join connections k on k.id = b.connection
+     where c.account = $1 and c.id = $2 and c.state = 'published' order by s.shard`,
+    [account, content, chunk],
+  );
+}
+
+export interface NewPlace {
+  readonly blob: string;
+  readonly connection: string;
+  readonly domain: string;
+  readonly name: string;
+  readonly length: number;
+}
+
+export interface BeginMove {
+  readonly id: ShardId;
+  readonly from: string;
+  readonly to: NewPlace;
+  readonly why: MoveReason;
+  readonly leaseSeconds: number;
+}
+
+/**
+ * In a transaction: the intent of a move, if the content is still published and the shard where it was found, nobody
+ * else moves it, and no other shard of the chunk lies in that domain or is on its way there. The chunk's row is held,
+ * so that two shards of one chunk begin one after the other. Answers the fence, or what is in the way.
+ */
+export async function beginMove(
+  sql: Sql,
+  { id, from, to, why, leaseSeconds }: BeginMove,
+): Promise<number | 'gone' | 'busy' | 'taken'> {
+  const key = [id.account, id.content, id.chunk, id.shard];
+  if (!(await holdPublished(sql, id))) return 'gone';
+  await sql.query('select 1 from chunks where account = $1 and content = $2 and index = $3 for no key update', [
+    id.account,
+    id.content,
+    id.chunk,
+  ]);
+  const [found] = await sql.query<{ there: boolean; busy: boolean; taken: boolean }>(
+    `select exists (select 1 from shards where account = $1 and content = $2 and chunk = $3 and shard = $4 and blob = $5) as there,
+       exists (select 1 from moves where account = $1 and content = $2 and chunk = $3 and shard = $4) as busy,
+       exists (
+         select 1 from (
+           select shard, blob from shards where account = $1 and content = $2 and chunk = $3
+           union all select shard, to_blob from moves where account = $1 and content = $2 and chunk = $3) as other
+         join blobs b on b.account = $1 and b.id = other.blob and b.state in ('intended', 'live')
+         join connections k on k.id = b.connection and k.removed_at is null
+         where other.shard <> $4 and k.domain = $6) as taken`,
+    [...key, from, to.domain],
+  );
+  if (found?.busy) return 'busy';
+  if (!found?.there) return 'gone';
+  if (found.taken) return 'taken';
+  await sql.execute(
+    `insert into blobs (account, id, connection, name, length, state) values ($1, $2, $3, $4, $5, 'intended')`,
+    [id.account, to.blob, to.connection, to.name, to.length],
+  );
+  const begun = await sql.query<{ fence: number }>(
+    `insert into moves (account, content, chunk, shard, from_blob, to_blob, why, fence, lease_until)
+     values ($1, $2, $3, $4, $5, $6, $7, nextval('upkeep_fence'), now() + make_interval(secs => $8)) returning fence`,
+    [...key, from, to.blob, why, leaseSeconds],
+  );
+  return (begun[0] as { fence: number }).fence;
+}
+
+/** False when somebody took the move away: from then on nothing of it counts. */
+export async function renewMove(sql: Sql, id: ShardId, fence: number, leaseSeconds: number): Promise<boolean> {
+  const renewed = await sql.execute(
+    `update moves set lease_until = now() + make_interval(secs => $6)
+     where account = $1 and content = $2 and chunk = $3 and shard = $4 and fence = $5`,
+    [id.account, id.content, id.chunk, id.shard, fence, leaseSeconds],
+  );
+  return renewed > 0;
+}
+
+export interface Swap {
+  readonly fence: number;
+  readonly from: string;
+  readonly to: string;
+  readonly checksum: string | null;
+}
+
+/**
+ * In a transaction: the shard lies in its new blob, the old one is condemned. Only with the move's own row, under its
+ * fence, and only if the shard is where it was when the move began. May be asked again when a COMMIT was lost: a swap that
+ * was made answers as it did. `lost` and `gone` have changed nothing.
+ */
+export async function swapMove(sql: Sql, id: ShardId, swap: Swap): Promise<'moved' | 'lost' | 'gone'> {
+  const key = [id.account, id.content, id.chunk, id.shard];
+  if (!(await holdPublished(sql, id))) return 'gone';
+  const ended = await sql.execute(
+    `delete from moves where account = $1 and content = $2 and chunk = $3 and shard = $4 and fence = $5 and to_blob = $6`,
+    [...key, swap.fence, swap.to],
+  );
+  if (ended === 0) return (await liesIn(sql, id, swap.to)) ? 'moved' : 'lost';
+  const moved = await sql.execute(
+    `with lively as (
+       update blobs set state = 'live', checksum = $7, proved_at = now()
+       where account = $1 and id = $6 and state = 'intended' returning id
+     )
+     update shards set blob = lively.id, "offset" = 0, home = null from lively
+     where account = $1 and content = $2 and chunk = $3 and shard = $4 and blob = $5`,
+    [...key, swap.from, swap.to, swap.checksum],
+  );
+  if (moved === 0) {
+    await condemn(sql, id.account, swap.to);
+    return 'lost';
+  }
+  await condemn(sql, id.account, swap.from);
+  return 'moved';
+}
+
+/** Ends a move that came to nothing: its row goes, what it may have left is condemned. Nothing, when it is not ours any more. */
+export async function abandonMove(sql: Sql, id: ShardId, fence: number): Promise<void> {
+  await sql.execute(
+    `with ended as (
+       delete from moves where account = $1 and content = $2 and chunk = $3 and shard = $4 and fence = $5
+       returning account, to_blob
+     )
+     update blobs b set state = 'condemned', condemned_at = now() from ended e
+     where b.account = e.account and b.id = e.to_blob and b.state in ('intended', 'live')`,
+    [id.account, id.content, id.chunk, id.shard, fence],
+  );
+}
+
+/** Takes away moves whose lease is over, and condemns what they may have left, in one statement. */
+export async function sweepLapsedMoves(sql: Sql, most: number): Promise<number> {
+  const rows = await sql.query<{ swept: number }>(
+    `with lapsed as (
+       select account, content, chunk, shard from moves where lease_until < now() limit $1 for update skip locked
+     ), ended as (
+       delete from moves m using lapsed l
+       where m.account = l.account and m.content = l.content and m.chunk = l.chunk and m.shard = l.shard
+       returning m.account, m.to_blob
+     ), condemned as (
+       update blobs b set state = 'condemned', condemned_at = now() from ended e
+       where b.account = e.account and b.id = e.to_blob and b.state in ('intended', 'live')
+     )
+     select count(*) as swept from ended`,
+    [most],
+  );
+  return rows[0]?.swept ?? 0;
+}
+
+async function holdPublished(sql: Sql, { account, content }: ShardId): Promise<boolean> {
+  const held = await sql.query(
+    `select 1 from contents where account = $1 and id = $2 and state = 'published' for share`,
+    [account, content],
+  );
+  return held.length > 0;
+}
+
+async function liesIn(sql: Sql, id: ShardId, blob: string): Promise<boolean> {
+  const rows = await sql.query(
+    'select 1 from shards where account = $1 and content = $2 and chunk = $3 and shard = $4 and blob = $5',
+    [id.account, id.content, id.chunk, id.shard, blob],
+  );
+  return rows.length > 0;
+}
+
+/** To be deleted; what lay on a removed connection is not looked for any more. */
+async function condemn(sql: Sql, account: string, blob: string): Promise<void> {
+  await sql.execute(
+    `update blobs set state = case state when 'gone' then 'gone' else 'condemned' end,
+       condemned_at = coalesce(condemned_at, now()), absent_looks = case state when 'gone' then 2 else absent_looks end
+     where account = $1 and id = $2 and (state in ('intended', 'live') or state = 'gone' and absent_looks < 2)`,
+    [account, blob],
+  );
+}
