@@ -35,6 +35,7 @@ import { Spreads } from './spreads.js';
 import { Traffic } from './traffic.js';
 import { Tokens } from './tokens.js';
 import { TryLimit } from './try-limit.js';
+import { UsualTimes } from './usual-times.js';
 import { Vendors } from './vendors.js';
 import { WebLoginController } from './web-login.controller.js';
 import { WebLogin } from './web-login.js';
@@ -82,6 +83,7 @@ import { WebLogin } from './web-login.js';
     StartConsent,
     Tokens,
     TryLimit,
+    UsualTimes,
     Vendors,
     WebLogin,
   ],
@@ -96,6 +98,7 @@ import { WebLogin } from './web-login.js';
     SpaceLedger,
     Spreads,
     Tokens,
+    UsualTimes,
   ],
 })
 export class ConnectionsModule {}

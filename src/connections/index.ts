@@ -14,4 +14,5 @@ export { Spreads } from './spreads.js';
 export { Tokens } from './tokens.js';
 export { allConnections, domainsOf, type ConnectionRow } from './connections.store.js';
 export * from './errors.js';
+export { UsualTimes } from './usual-times.js';
 export { connectionsOf, disableConnectionsOf, dropSpread } from './own-connections.store.js';

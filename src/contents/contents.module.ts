@@ -1,7 +1,9 @@
 import { Module } from '@nestjs/common';
+import { AuditModule } from '../audit/index.js';
 import { GatewaysModule } from '../gateways/index.js';
 import { KeysModule } from '../keys/index.js';
 import { Drafts } from './drafts.js';
+import { Losses } from './losses.js';
 import { Quota } from './quota.js';
 
 /**
@@ -9,8 +11,8 @@ import { Quota } from './quota.js';
  * where and in which state; does not know names or folders, and never touches a connection itself.
  */
 @Module({
-  imports: [GatewaysModule, KeysModule],
-  providers: [Drafts, Quota],
-  exports: [Drafts, Quota],
+  imports: [AuditModule, GatewaysModule, KeysModule],
+  providers: [Drafts, Losses, Quota],
+  exports: [Drafts, Losses, Quota],
 })
 export class ContentsModule {}

@@ -7,6 +7,7 @@ export { usedBytes } from './quota.store.js';
 export { ContentDamaged, DraftLost, QuotaExceeded } from './errors.js';
 export { chunkRows, pageAt, placementRows, publishedContent, type ChunkRow, type ContentRow } from './reading.store.js';
 export { type BlobFault, noteFaults } from './faults.store.js';
+export { Losses } from './losses.js';
 export { abandonDraft } from './abandon.store.js';
 export { dropChunksFrom, dropPages } from './draft.store.js';
 export { beginErasing, eraseUnheld, holdContents } from './erase.store.js';

@@ -15,7 +15,8 @@ import { chunkRows, ContentDamaged, pageAt, type ChunkRow } from '../contents/in
 import type { Sql } from '../database/index.js';
 import type { ContentKeys } from '../keys/index.js';
 import { chunkKeyContext } from './chunk-key.js';
-import type { ChunkShards, ShardReader } from './shard-reader.js';
+import type { ShardReader } from './shard-reader.js';
+import type { ChunkShards } from './shard-streams.js';
 
 const SEALED_FRAME = FRAME_LENGTH + TAG_LENGTH;
 /** Rows of so many chunks are looked up at once while reading on. */

@@ -1,13 +1,11 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { openManifestHeader, SealBroken } from '#crypto';
-import { BlobMissing, BlobTruncated } from '#storage';
-import { ConnectionHealth, ConnectionPool } from '../connections/index.js';
-import { type BlobFault, type ChunkRow, noteFaults, publishedContent } from '../contents/index.js';
+import { publishedContent } from '../contents/index.js';
 import { Database } from '../database/index.js';
 import { NotFound, Tree, verifiedSha256, type FoundFile, type Names } from '../files/index.js';
 import { AccountKeyring } from '../keys/index.js';
 import { ContentReader } from './content-reader.js';
-import { ShardReader } from './shard-reader.js';
+import { OpenShards } from './open-shards.js';
 
 export interface OpenFile extends FoundFile {
   readonly sha256: Buffer;
@@ -21,14 +19,11 @@ export interface OpenFile extends FoundFile {
  */
 @Injectable()
 export class ReadFile {
-  private readonly log = new Logger('transfers');
-
   constructor(
     private readonly database: Database,
     private readonly tree: Tree,
     private readonly keyring: AccountKeyring,
-    private readonly pool: ConnectionPool,
-    private readonly health: ConnectionHealth,
+    private readonly shards: OpenShards,
   ) {}
 
   /** The newest version, or the one that is named. */
@@ -56,29 +51,7 @@ export class ReadFile {
       content,
       keys,
       manifest,
-      shards: new ShardReader({
-        spread: row,
-        provider: (connection, patience) => this.pool.provider(connection, patience),
-        shunned: (connection) => this.health.shunned(connection) === 'away',
-        onFault: (shard, error) => this.blame(account, shard, error),
-      }),
+      shards: this.shards.of(account, row),
     });
   }
-
-  /** The reader goes on meanwhile: what could not be written down now is found again by the next reader, or by scrub. */
-  private blame(account: string, { connection, blob, fault }: ChunkRow, error: unknown): void {
-    this.log.warn(`Connection ${connection} did not give back what it was given: ${(error as Error).name}`);
-    this.health.failed(connection, error);
-    const found = faultOf(error);
-    if (found === null || found === fault) return;
-    noteFaults(this.database, [{ account, blob }], found).catch((failure: Error) =>
-      this.log.warn(`The fault of blob ${blob} was not noted: ${failure.message}`),
-    );
-  }
-}
-
-/** Null for what says nothing about the bytes: the place is away, or refuses. */
-function faultOf(error: unknown): BlobFault | null {
-  if (error instanceof BlobMissing) return 'missing';
-  return error instanceof BlobTruncated || error instanceof SealBroken ? 'damaged' : null;
 }

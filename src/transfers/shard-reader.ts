@@ -1,33 +1,20 @@
-import { Fault } from '#contracts';
-import { ErasureCode, recoverPieces, ShardDigest, shardLayout, type ShardPart } from '#dispersal';
 import { SealBroken } from '#crypto';
-import { BlobMissing, BlobTruncated, type BlobName, type StorageProvider } from '#storage';
-import { ConnectionUnknown, isOfConnection, type Patience } from '../connections/index.js';
+import { ErasureCode, ShardDigest, shardLayout, type ShardPart } from '#dispersal';
+import { BlobMissing, BlobTruncated } from '#storage';
+import { ConnectionUnknown, type Patience } from '../connections/index.js';
 import { ContentDamaged, type ChunkRow } from '../contents/index.js';
+import { raced } from './part-race.js';
+import { inOrder } from './shard-order.js';
+import { type ChunkShards, type Fetching, rowOf, type ShardReading, ShardStreams } from './shard-streams.js';
+import { ShardFailed, Way } from './way.js';
 
-/** The shards of one chunk, and which of them failed while this content was read. */
-export interface ChunkShards {
-  readonly rows: ChunkRow[];
-  /** Whether what failed may pass. */
-  readonly failed: Map<number, boolean>;
+interface PartOfChunk {
+  readonly sealedLength: number;
+  /** Where the part begins in the sealed chunk. */
+  readonly at: number;
+  readonly part: ShardPart;
 }
 
-export interface ShardReading {
-  readonly spread: { data: number; parity: number };
-  readonly provider: (connection: string, patience: Patience) => Promise<StorageProvider>;
-  /** Whether it failed lately, so that others are asked first. */
-  readonly shunned: (connection: string) => boolean;
-  /** Told of everything that a connection failed to give. */
-  readonly onFault: (row: ChunkRow, error: unknown) => void;
-}
-
-interface Fetching {
-  readonly pieceLength: number;
-  readonly patience: Patience;
-}
-
-/** Of each stream, where several are read at one time to decode from. */
-const LEAST_PIECE = 16 * 1024;
 /** What is in hand of each shard while all are compared with their digests. */
 const COMPARING: Fetching = { pieceLength: 64 * 1024, patience: 'short' };
 
@@ -38,6 +25,7 @@ const COMPARING: Fetching = { pieceLength: 64 * 1024, patience: 'short' };
  */
 export class ShardReader {
   private readonly code: ErasureCode;
+  private readonly streams: ShardStreams;
 
   constructor(private readonly reading: ShardReading) {
     try {
@@ -46,6 +34,7 @@ export class ShardReader {
       // Nobody writes such a spread: the row was changed.
       throw new ContentDamaged();
     }
+    this.streams = new ShardStreams(this.code, reading);
   }
 
   /**
@@ -63,19 +52,19 @@ export class ShardReader {
     let patience: Patience = this.there(chunk).length > this.code.data ? 'none' : 'usual';
     let failure: unknown;
     for (let at = range.offset; at < end;) {
-      const layout = shardLayout(this.code, sealedLength, { offset: at, length: end - at }, this.usable(chunk));
-      if (!layout) {
+      const rest = { offset: at, length: end - at };
+      // One part after the other: what the last one taught about places holds for the next.
+      const [part] = shardLayout(this.code, sealedLength, rest, this.usable(chunk)) ?? [];
+      if (!part) {
         if (patience === 'usual') throw failure === undefined || saysLost(failure) ? new ContentDamaged() : failure;
         patience = 'usual';
         for (const [shard, passing] of chunk.failed) if (passing) chunk.failed.delete(shard);
         continue;
       }
       try {
-        for (const part of layout) {
-          for await (const piece of this.part(chunk, part, { pieceLength, patience })) {
-            at += piece.length;
-            yield piece;
-          }
+        for await (const piece of this.part(chunk, { sealedLength, at, part }, { pieceLength, patience })) {
+          at += piece.length;
+          yield piece;
         }
       } catch (error) {
         if (!(error instanceof ShardFailed)) throw error;
@@ -84,39 +73,57 @@ export class ShardReader {
     }
   }
 
-  /** Compares every shard with its digest. True when some differ, and enough are left to read without them. */
+  /**
+   * Compares every shard with its digest. True when some differ, and enough are left to read without them. Who keeps it
+   * waiting is not waited for, unless it takes them all.
+   */
   async findLiars(chunk: ChunkShards): Promise<boolean> {
     const [only] = chunk.rows;
     if (chunk.rows.length === 1 && only) {
-      this.fail(chunk, only, new SealBroken());
+      this.streams.fail(chunk, only, new SealBroken());
       return false;
     }
     const before = chunk.failed.size;
-    await Promise.all(
-      chunk.rows.filter(({ shard }) => !chunk.failed.has(shard)).map((row) => this.compare(chunk, row)),
-    );
-    return chunk.failed.size > before && this.usable(chunk).length >= this.code.data;
+    const asked = chunk.rows.filter(({ shard }) => !chunk.failed.has(shard));
+    const compared = await Promise.all(asked.map((row) => this.compare(chunk, row)));
+    const late = asked.filter((_, nth) => !compared[nth]);
+    for (const { shard } of late) chunk.failed.set(shard, true);
+    if (late.length > 0 && this.there(chunk).length < this.code.data) {
+      for (const { shard } of late) chunk.failed.delete(shard);
+      await Promise.all(late.map((row) => this.compare(chunk, row, true)));
+    }
+    return chunk.failed.size > before && this.there(chunk).length >= this.code.data;
   }
 
-  private async compare(chunk: ChunkShards, row: ChunkRow): Promise<void> {
+  /** False when it let us wait for too long. */
+  private async compare(chunk: ChunkShards, row: ChunkRow, patient = false): Promise<boolean> {
     const digest = new ShardDigest();
-    const whole = { offset: 0, length: row.shard_length };
+    const whole = { shard: row.shard, offset: 0, length: row.shard_length };
+    const { hedging } = this.reading;
+    const another = (): Way | null => {
+      if (patient) return null;
+      hedging.late(row.connection);
+      throw new ShardLate();
+    };
+    const way = new Way((one) => this.streams.shard(chunk, whole, COMPARING, one));
     try {
-      for await (const piece of this.shard(chunk, row.shard, whole, COMPARING)) digest.update(piece);
+      const rules = { clock: hedging.clock, againMs: hedging.againMs, another, decided: () => {} };
+      for await (const piece of raced(way, rules)) digest.update(piece);
     } catch (error) {
-      if (error instanceof ShardFailed) return;
+      if (error instanceof ShardLate) return false;
+      if (error instanceof ShardFailed) return true;
       throw error;
     }
-    if (!digest.digest().equals(row.digest)) this.fail(chunk, row, new SealBroken());
+    if (!digest.digest().equals(row.digest)) this.streams.fail(chunk, row, new SealBroken());
+    return true;
   }
 
-  /** Data shards first: they are read without decoding. Those of connections that failed lately only where the others do not suffice. */
   private usable(chunk: ChunkShards): number[] {
-    const there = this.there(chunk);
-    const steady = there.filter(({ connection }) => !this.reading.shunned(connection));
-    const rows =
-      steady.length >= this.code.data ? steady : [...steady, ...there.filter((row) => !steady.includes(row))];
-    return rows.map(({ shard }) => shard);
+    const { shunned, hedging } = this.reading;
+    return inOrder(this.there(chunk), this.code.data, {
+      shunned: (connection) => shunned(connection) || hedging.isLate(connection),
+      medianMs: (connection) => hedging.medianMs(connection),
+    });
   }
 
   private there(chunk: ChunkShards): ChunkRow[] {
@@ -125,44 +132,31 @@ export class ShardReader {
     );
   }
 
-  private async *part(chunk: ChunkShards, part: ShardPart, fetching: Fetching): AsyncGenerator<Buffer> {
-    if (part.from === null) {
-      yield* this.shard(chunk, part.shard, part, fetching);
-      return;
-    }
-    // All streams together have as much in hand as the one would have.
-    const pieceLength = Math.max(LEAST_PIECE, Math.ceil(fetching.pieceLength / part.from.length));
-    const streams = new Map(
-      part.from.map((shard) => [shard, this.shard(chunk, shard, part, { ...fetching, pieceLength })]),
-    );
-    for await (const [bytes] of recoverPieces(this.code, streams, [part.shard])) yield bytes as Buffer;
-  }
-
-  private async *shard(
-    chunk: ChunkShards,
-    shard: number,
-    { offset, length }: { offset: number; length: number },
-    { pieceLength, patience }: Fetching,
-  ): AsyncGenerator<Buffer> {
-    const row = chunk.rows.find((one) => one.shard === shard) as ChunkRow;
-    try {
-      const provider = await this.reading.provider(row.connection, patience);
-      yield* provider.get(row.name as BlobName, { offset: row.shard_offset + offset, length }, { pieceLength });
-    } catch (error) {
-      if (!isOfConnection(error)) throw error;
-      this.fail(chunk, row, error);
-      throw new ShardFailed('a shard could not be read', { cause: error });
-    }
-  }
-
-  private fail(chunk: ChunkShards, row: ChunkRow, error: unknown): void {
-    chunk.failed.set(row.shard, error instanceof Fault && error.retriable);
-    this.reading.onFault(row, error);
+  /** Where enough others are there, who is late is not waited for. */
+  private part(chunk: ChunkShards, asked: PartOfChunk, fetching: Fetching): AsyncGenerator<Buffer> {
+    const { hedging } = this.reading;
+    const { sealedLength, at, part } = asked;
+    const way = new Way((one) => this.streams.part(chunk, part, fetching, one));
+    hedging.countPart();
+    const another = (reached: number, late: ReadonlySet<number>): Way | null => {
+      const range = { offset: at + reached, length: part.length - reached };
+      const others = this.usable(chunk).filter((shard) => !late.has(shard));
+      const [instead] = shardLayout(this.code, sealedLength, range, others) ?? [];
+      if (!instead) return null;
+      const held = hedging.tryHedge(ShardStreams.inHand(instead, fetching.pieceLength));
+      return held && new Way((one) => this.streams.part(chunk, instead, { ...fetching, patience: 'none' }, one), held);
+    };
+    const decided = (anotherWon: boolean, silent: readonly number[]): void =>
+      hedging.decided(
+        anotherWon,
+        silent.map((shard) => rowOf(chunk, shard).connection),
+      );
+    return raced(way, { clock: hedging.clock, againMs: hedging.againMs, another, decided });
   }
 }
 
-/** Never leaves this file: the reader goes on without the shard, or throws the cause. */
-class ShardFailed extends Error {}
+/** Who is compared with a digest let us wait. */
+class ShardLate extends Error {}
 
 /**
  * The one who asked learns that the content is damaged; which of the ways it was, stays here. On a removed connection

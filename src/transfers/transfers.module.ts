@@ -8,6 +8,8 @@ import { ByteBudgets } from './byte-budgets.js';
 import { ChunkSender } from './chunk-sender.js';
 import { ContentExchange } from './content-exchange.js';
 import { ContentController } from './content.controller.js';
+import { Hedging } from './hedging.js';
+import { OpenShards } from './open-shards.js';
 import { PlacementController } from './placement.controller.js';
 import { ReadFile } from './read-file.js';
 import { RoomForUpload } from './room-for-upload.js';
@@ -31,6 +33,8 @@ import { Uploads } from './uploads.js';
     ByteBudgets,
     ChunkSender,
     ContentExchange,
+    Hedging,
+    OpenShards,
     ReadFile,
     RoomForUpload,
     SendChunk,
