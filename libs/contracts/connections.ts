@@ -81,6 +81,12 @@ export const ConnectionChange = z.strictObject({
   enabled: z.boolean().optional(),
   priority: z.int().min(-1000).max(1000).optional(),
   limits: ConnectionLimits.optional(),
+  spool: z
+    .boolean()
+    .optional()
+    .describe(
+      'A vault of the house that every gateway reads: a shard may wait there for a connection that is away. For admins only.',
+    ),
   acknowledgeAlarm: z
     .literal(true)
     .optional()
@@ -101,6 +107,8 @@ export const Connection = z.object({
   enabled: z.boolean(),
   priority: z.int(),
   limits: ConnectionLimits,
+  spool: z.boolean().describe('Whether an admin has said that every gateway reads what waits there.'),
+  drainingSince: Moment.nullable().describe('Since when everything is moved off it, and nothing new goes there.'),
   space: z.object({ total: ByteCount.nullable(), used: ByteCount.nullable(), free: ByteCount.nullable() }),
   lastSuccessAt: Moment.nullable(),
   lastError: z.string().nullable(),

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { ConnectionChange } from '#contracts';
+import { SettingRefused } from '#storage';
 import { AuditRecord } from '../audit/index.js';
 import { Database } from '../database/index.js';
 import type { Connector } from './connect.js';
@@ -28,6 +29,9 @@ export class ChangeConnection {
       const found = await lockConnection(sql, id);
       if (!found || (found.account !== null && found.account !== by.account)) throw new ConnectionUnknown();
       if ((found.account === null || acknowledgeAlarm) && !by.admin) throw new AdminsOnly();
+      if (change.spool && (found.account !== null || found.provider !== 'local')) {
+        throw new SettingRefused('spool', 'Only a vault of the house on a disk can be a spool.');
+      }
       const given = Object.entries(columns).filter(([, value]) => value !== undefined);
       const limits = withoutNulls({ ...found.limits, ...change.limits });
       const changed: ConnectionRow = { ...found, ...Object.fromEntries(given), limits };

@@ -36,13 +36,17 @@ export interface ConnectionRow {
   marked_epoch: number | null;
   /** Counts up with what every gateway that has it open must notice. */
   generation: number;
+  /** An admin says that every gateway reads what waits there; see Spreads. */
+  spool: boolean;
+  /** Since when everything is moved off it, and nothing new goes there. */
+  drain_since: Date | null;
   created_at: Date;
 }
 
 export const COLUMNS = `id, account, provider, label, identity, domain, folder, settings, credentials, credential_key,
   credential_epoch, enabled, priority, limits, alarm, given_up_at, needs_reconnect_at, last_success_at,
   last_error, last_error_at, space_total, space_used, space_free, marked_at,
-  marked_sequence, marked_epoch, generation, created_at`;
+  marked_sequence, marked_epoch, generation, spool, drain_since, created_at`;
 
 export interface NewConnection {
   readonly id: string;
@@ -222,27 +226,12 @@ export async function setSpread(sql: Sql, account: string, spread: SpreadRow): P
   );
 }
 
-export function credentialsUnderOtherEpochs(sql: Sql, epoch: number, most: number): Promise<ConnectionRow[]> {
-  return sql.query(`select ${COLUMNS} from connections where credential_epoch <> $1 limit $2 for update skip locked`, [
-    epoch,
-    most,
-  ]);
-}
-
-export async function replaceCredentialWrapping(sql: Sql, id: string, sealed: SealedCredentials): Promise<void> {
-  await sql.execute('update connections set credential_key = $2, credential_epoch = $3 where id = $1', [
-    id,
-    sealed.wrappedKey,
-    sealed.epoch,
-  ]);
-}
-
 export async function updateConnection(
   sql: Sql,
-  row: Pick<ConnectionRow, 'id' | 'label' | 'enabled' | 'priority' | 'limits'>,
+  row: Pick<ConnectionRow, 'id' | 'label' | 'enabled' | 'priority' | 'limits' | 'spool'>,
 ): Promise<void> {
   await sql.execute(
-    `update connections set label = $2, enabled = $3, priority = $4, limits = $5, updated_at = now() where id = $1`,
-    [row.id, row.label, row.enabled, row.priority, row.limits],
+    `update connections set label = $2, enabled = $3, priority = $4, limits = $5, spool = $6, updated_at = now() where id = $1`,
+    [row.id, row.label, row.enabled, row.priority, row.limits, row.spool],
   );
 }

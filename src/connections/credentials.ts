@@ -3,7 +3,8 @@ import { SealBroken } from '#crypto';
 import type { ConnectField, Settings } from '#storage';
 import { Database } from '../database/index.js';
 import { CredentialKeyring, RootKeyring, RotateRoot, type SealedCredentials } from '../keys/index.js';
-import { credentialsUnderOtherEpochs, replaceCredentialWrapping, type ConnectionRow } from './connections.store.js';
+import type { ConnectionRow } from './connections.store.js';
+import { credentialsUnderOtherEpochs, replaceCredentialWrapping } from './credentials.store.js';
 
 interface Place {
   readonly id: string;

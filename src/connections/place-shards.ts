@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
-import { type Candidate, planShards, type ShardPlan } from '#dispersal';
+import { type Candidate, type PassedOver, planShards, type ShardPlan } from '#dispersal';
 import { ConnectionFull, type BlobName } from '#storage';
 import { ConnectionHealth } from './connection-health.js';
 import { ConnectionPool, type Patience } from './connection-pool.js';
@@ -18,6 +18,8 @@ export interface Place {
   readonly space: SpaceReservation;
   /** Whether another connection could take its place: then it is not waited for as long. */
   readonly replaceable: boolean;
+  /** The connection that it waits for, where this is the spool. */
+  readonly home: string | null;
 }
 
 export interface PlaceRequest {
@@ -32,11 +34,16 @@ export interface PlaceRequest {
   readonly failed: Map<string, 'away' | 'full'>;
   /** No other connection will do. */
   readonly to?: string;
+  /** Whether one of them may wait in the spool: none of the chunk's other shards does, and the spread has parity. */
+  readonly spool?: boolean;
 }
+
+type HomedPlan = ShardPlan & { readonly homes: ReadonlyMap<number, string>; readonly standby: boolean };
 
 /**
  * Finds a connection for each of some shards, in domains of their own, and sets room aside on it.
- * A connection that is full or away after all is planned around. All of them or none.
+ * A connection that is full or away after all is planned around; where nothing is left but a spool, one shard may wait
+ * there for the connection that is away or full. All of them or none.
  */
 @Injectable()
 export class PlaceShards {
@@ -50,12 +57,27 @@ export class PlaceShards {
   ) {}
 
   async run(request: PlaceRequest): Promise<Place[]> {
+    const before = new Set(request.failed.keys());
+    try {
+      return await this.find(request, request.spool === true);
+    } catch (error) {
+      // The spool stood by, so nobody was waited for; it takes one, and more were away: then they are waited for.
+      if (!(error instanceof StorageAway) || request.spool !== true) throw error;
+      const hasty = [...request.failed].filter(([id, how]) => how === 'away' && !before.has(id));
+      if (hasty.length === 0) throw error;
+      for (const [id] of hasty) request.failed.delete(id);
+      return this.find(request, false);
+    }
+  }
+
+  private async find(request: PlaceRequest, hasty: boolean): Promise<Place[]> {
     const places: Place[] = [];
     try {
       for (let homeless = request.shards; homeless.length > 0;) {
         const taken = new Set([...request.taken, ...places.map(({ domain }) => domain)]);
-        const plan = await this.plan({ ...request, shards: homeless, taken });
-        const found = await this.reserve(plan, request);
+        const spool = request.spool === true && places.every(({ home }) => home === null);
+        const plan = await this.plan({ ...request, shards: homeless, taken, spool });
+        const found = await this.reserve(plan, request, hasty);
         places.push(...found);
         homeless = homeless.filter((shard) => !found.some((place) => place.shard === shard));
       }
@@ -76,15 +98,40 @@ export class PlaceShards {
   }
 
   /** By what is known of their room; where that does not do, they are asked. */
-  private async plan(request: PlaceRequest): Promise<ShardPlan> {
-    const { candidates: all } = await this.spreads.plan(request.account);
+  private async plan(request: PlaceRequest): Promise<HomedPlan> {
+    const { candidates: all, spools } = await this.spreads.plan(request.account);
     const candidates = request.to === undefined ? all : all.filter(({ id }) => id === request.to);
     const known = planShards(withFailures(candidates, request.failed), request);
-    if (known.homeless.length === 0) return known;
+    const standby = request.spool === true && standsBy(spools, known, request);
+    if (known.homeless.length === 0) return { ...known, homes: new Map(), standby };
     const asked = await Promise.all(candidates.map((candidate) => this.asked(candidate, request.failed)));
     const plan = planShards(withFailures(asked, request.failed), request);
-    if (plan.homeless.length > 0) throw this.whyNot(plan, request, candidates);
-    return plan;
+    if (plan.homeless.length === 0) return { ...plan, homes: new Map(), standby };
+    const spooled = request.spool === true ? await this.intoSpool(plan, request, { spools, candidates }) : null;
+    if (!spooled) throw this.whyNot(plan, request, candidates);
+    return spooled;
+  }
+
+  /**
+   * The one shard that is homeless waits in a spool for a connection that is away or full. The spool is held to what holds
+   * for every place: a domain of its own, so that the loss of any one place costs one shard also while it waits.
+   */
+  private async intoSpool(
+    plan: ShardPlan,
+    request: PlaceRequest,
+    { spools, candidates }: { spools: readonly Candidate[]; candidates: readonly Candidate[] },
+  ): Promise<HomedPlan | null> {
+    if (plan.homeless.length !== 1 || plan.hindrance === 'domains') return null;
+    const taken = new Set([...request.taken, ...plan.places.map(({ domain }) => domain)]);
+    const domains = new Map(candidates.map(({ id, domain }) => [id, domain]));
+    const waitsFor = plan.passedOver
+      .filter(({ reason, connection }) => isHindered(reason) && !taken.has(domains.get(connection) ?? ''))
+      .sort((a, b) => (a.reason < b.reason ? -1 : 1))[0]?.connection;
+    const asked = await Promise.all(spools.map((spool) => this.asked(spool, request.failed)));
+    const spooled = planShards(withFailures(asked, request.failed), { ...request, shards: plan.homeless, taken });
+    if (waitsFor === undefined || spooled.homeless.length > 0) return null;
+    const homes = new Map(plan.homeless.map((shard) => [shard, waitsFor]));
+    return { ...plan, places: [...plan.places, ...spooled.places], homeless: [], homes, standby: false };
   }
 
   /** Full is final until somebody makes room; away passes; too few places want another connection or another spread. */
@@ -109,16 +156,18 @@ export class PlaceShards {
     }
   }
 
-  private async reserve(plan: ShardPlan, request: PlaceRequest): Promise<Place[]> {
-    const replaceable = plan.passedOver.some(({ reason }) => reason === 'not-needed');
-    const patience = replaceable ? 'short' : 'usual';
+  private async reserve(plan: HomedPlan, request: PlaceRequest, hasty: boolean): Promise<Place[]> {
+    const spare = plan.passedOver.some(({ reason }) => reason === 'not-needed');
+    const replaceable = spare || plan.standby;
+    const patience = spare || (hasty && plan.standby) ? 'short' : 'usual';
     const places: Place[] = [];
     for (const { shard, connection, domain } of plan.places) {
       try {
         const space = await this.space.reserve(connection, request.length, patience);
         if (!space) throw new ConnectionFull();
         const name = await this.name(connection, space, patience);
-        places.push({ shard, connection, domain, blob: randomUUIDv7(), name, space, replaceable });
+        const home = plan.homes.get(shard) ?? null;
+        places.push({ shard, connection, domain, blob: randomUUIDv7(), name, space, replaceable, home });
       } catch (error) {
         try {
           this.note(connection, error, request.failed);
@@ -140,6 +189,17 @@ export class PlaceShards {
       throw error;
     }
   }
+}
+
+/** Whether one of these could still take a shard, were one of the places to fail. */
+function standsBy(spools: readonly Candidate[], plan: ShardPlan, { taken, failed, length }: PlaceRequest): boolean {
+  const used = new Set([...taken, ...plan.places.map(({ domain }) => domain)]);
+  return spools.some(({ id, domain, free }) => !failed.has(id) && !used.has(domain) && (free ?? length) >= length);
+}
+
+/** `away` sorts before `full`: it passes by itself. */
+function isHindered(reason: PassedOver): boolean {
+  return reason === 'away' || reason === 'full';
 }
 
 function withFailures(candidates: readonly Candidate[], failed: PlaceRequest['failed']): Candidate[] {

@@ -103,6 +103,8 @@ export class ShowConnections {
       enabled,
       priority: row.priority,
       limits: readLimits(row.limits),
+      spool: row.spool,
+      drainingSince: row.drain_since?.toISOString() ?? null,
       space: { total: row.space_total, used: row.space_used, free: freeOf(row, health, allowed) },
       lastSuccessAt: row.last_success_at?.toISOString() ?? null,
       lastError: alarm ?? row.last_error,

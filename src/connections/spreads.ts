@@ -1,6 +1,10 @@
-import { Injectable } from '@nestjs/common';
+import { realpath } from 'node:fs/promises';
+import { sep } from 'node:path';
+import { Inject, Injectable } from '@nestjs/common';
 import type { Candidate } from '#dispersal';
+import { Config } from '../config/index.js';
 import { Database } from '../database/index.js';
+import { aliveGateways } from '../gateways/index.js';
 import { ConnectionHealth } from './connection-health.js';
 import { connectionsOpenTo, setSpread, spreadOf, type ConnectionRow, type SpreadRow } from './connections.store.js';
 import { SpreadUnmet } from './errors.js';
@@ -14,6 +18,8 @@ const FRESH_MS = 2_000;
 interface Known {
   readonly spread: SpreadRow;
   readonly connections: readonly ConnectionRow[];
+  /** Whether no other gateway runs. */
+  readonly alone: boolean;
   readonly until: number;
 }
 
@@ -21,10 +27,12 @@ interface Known {
 @Injectable()
 export class Spreads {
   private readonly known = new Map<string, Known>();
+  private realFolder: Promise<string> | undefined;
 
   constructor(
     private readonly database: Database,
     private readonly health: ConnectionHealth,
+    @Inject(Config) private readonly config: Config,
   ) {}
 
   async of(account: string): Promise<SpreadRow> {
@@ -45,23 +53,23 @@ export class Spreads {
     return wanted;
   }
 
-  /** The spread with the connections that may take a new chunk now, those that failed lately marked as unsteady. */
-  async plan(account: string): Promise<{ spread: SpreadRow; candidates: Candidate[] }> {
-    const { spread, connections } = await this.read(account);
+  /**
+   * The spread with the connections that may take a new chunk now, those that failed lately marked as unsteady; and the
+   * vaults where a shard may wait for its own place.
+   */
+  async plan(account: string): Promise<{ spread: SpreadRow; candidates: Candidate[]; spools: Candidate[] }> {
+    const { spread, connections, alone } = await this.read(account);
     if (spread.connections !== null && !connections.some(({ id }) => spread.connections?.includes(id))) {
       throw new SpreadUnmet('The connections that the default storage names are gone. Choose others.');
     }
-    const usable = chosen(connections, spread).filter(
-      (row) => row.alarm === null && row.needs_reconnect_at === null && row.given_up_at === null,
-    );
-    const candidates = usable.map((row) => ({
-      id: row.id,
-      domain: row.domain,
-      free: row.space_free,
-      priority: row.priority,
-      health: this.health.shunned(row.id) === null ? ('healthy' as const) : ('unsteady' as const),
-    }));
-    return { spread, candidates };
+    const folder = await this.dataFolder();
+    const usable = connections.filter(takesChunks);
+    const candidate = (row: ConnectionRow): Candidate => this.candidate(row);
+    return {
+      spread,
+      candidates: chosen(usable, spread).map(candidate),
+      spools: usable.filter((row) => isSpool(row, alone ? folder : null)).map(candidate),
+    };
   }
 
   /** Connections have changed: the next chunk goes by what is true now, in this gateway at least. */
@@ -72,11 +80,41 @@ export class Spreads {
   private async read(account: string): Promise<Known> {
     const known = this.known.get(account);
     if (known && known.until > performance.now()) return known;
-    const [spread, connections] = await Promise.all([this.of(account), connectionsOpenTo(this.database, account)]);
-    const read = { spread, connections, until: performance.now() + FRESH_MS };
+    const [spread, connections, alive] = await Promise.all([
+      this.of(account),
+      connectionsOpenTo(this.database, account),
+      aliveGateways(this.database),
+    ]);
+    const read = { spread, connections, alone: alive.size <= 1, until: performance.now() + FRESH_MS };
     this.known.set(account, read);
     return read;
   }
+
+  private candidate(row: ConnectionRow): Candidate {
+    const steady = this.health.shunned(row.id) === null;
+    const { id, domain, priority } = row;
+    return { id, domain, free: row.space_free, priority, health: steady ? 'healthy' : 'unsteady' };
+  }
+
+  /** As vaults are named: without links. */
+  private dataFolder(): Promise<string> {
+    return (this.realFolder ??= realpath(this.config.dataFolder).catch(() => this.config.dataFolder));
+  }
+}
+
+/** Under an alarm nothing is written; a consent that has ended opens nothing; what is given up or emptied takes nothing new. */
+function takesChunks(row: ConnectionRow): boolean {
+  const ends = row.given_up_at !== null || row.drain_since !== null;
+  return row.enabled && row.alarm === null && row.needs_reconnect_at === null && !ends;
+}
+
+/**
+ * A vault of the house on a disk of ours. One beside the database is read by this gateway alone, unless an admin has said
+ * otherwise: where others run, what waits there would not count as stored.
+ */
+function isSpool(row: ConnectionRow, dataFolder: string | null): boolean {
+  if (row.provider !== 'local' || row.account !== null) return false;
+  return row.spool || (dataFolder !== null && row.identity.startsWith(dataFolder + sep));
 }
 
 function chosen(rows: readonly ConnectionRow[], spread: SpreadRow): ConnectionRow[] {

@@ -6,6 +6,8 @@ export interface IntendedChunk {
   readonly keyId: string;
   readonly wrappedKey: Buffer;
   readonly length: number;
+  /** Of the chunk as it is sealed, before it was padded for its shards. */
+  readonly sealed: number;
   readonly shards: readonly IntendedShard[];
 }
 
@@ -14,6 +16,8 @@ export interface IntendedShard {
   readonly digest: Buffer;
   readonly length: number;
   readonly blob: IntendedBlob;
+  /** The connection that it waits for in the spool; null where it is at home. */
+  readonly home: string | null;
 }
 
 export interface IntendedBlob {
@@ -45,7 +49,7 @@ export async function openDraft(sql: Sql, content: NewContent, chunk: IntendedCh
     'open-draft',
     `with draft as (
        insert into contents (account, id, state, account_key, wrapped_key, data, parity, gateway)
-       values ($1, $2, 'open', $13, $14, $15, $16, $17) returning 1
+       values ($1, $2, 'open', $15, $16, $17, $18, $19) returning 1
      ), ${INTEND}
      select 1`,
     [...intentValues(content.account, content.id, chunk), ...keyValues(content), content.gateway],
@@ -129,7 +133,7 @@ export async function addChunk(
        select 1 from contents where account = $1 and id = $2 and state = 'open' for share
      ), lively as (
        update blobs set state = 'live', checksum = l.checksum
-       from unnest($13::uuid[], $14::text[]) as l(id, checksum), draft
+       from unnest($15::uuid[], $16::text[]) as l(id, checksum), draft
        where blobs.account = $1 and blobs.id = l.id and blobs.state = 'intended'
      ), ${INTEND}
      select 1 from draft`,
@@ -140,16 +144,17 @@ export async function addChunk(
 
 const INTEND = `
   added_chunk as (
-    insert into chunks (account, content, index, key_id, wrapped_key, length)
-    select $1::uuid, $2::uuid, $3::int, $4::uuid, $5::bytea, $6::int from draft
+    insert into chunks (account, content, index, key_id, wrapped_key, length, sealed)
+    select $1::uuid, $2::uuid, $3::int, $4::uuid, $5::bytea, $6::int, $13::int from draft
   ), added_blobs as (
     insert into blobs (account, id, connection, name, length, state)
     select $1::uuid, b.id, b.connection, b.name, b.length, 'intended'
     from unnest($7::uuid[], $8::uuid[], $9::text[], $10::bigint[]) as b(id, connection, name, length), draft
   ), added_shards as (
-    insert into shards (account, content, chunk, shard, blob, "offset", length, digest)
-    select $1::uuid, $2::uuid, $3::int, s.index, s.blob, 0, s.length, s.digest
-    from unnest($11::smallint[], $7::uuid[], $10::bigint[], $12::bytea[]) as s(index, blob, length, digest), draft
+    insert into shards (account, content, chunk, shard, blob, "offset", length, digest, home)
+    select $1::uuid, $2::uuid, $3::int, s.index, s.blob, 0, s.length, s.digest, s.home
+    from unnest($11::smallint[], $7::uuid[], $10::bigint[], $12::bytea[], $14::uuid[])
+      as s(index, blob, length, digest, home), draft
   )`;
 
 function intentValues(account: string, content: string, chunk: IntendedChunk): unknown[] {
@@ -167,6 +172,8 @@ function intentValues(account: string, content: string, chunk: IntendedChunk): u
     shards.map((shard) => shard.length),
     shards.map((shard) => shard.index),
     shards.map((shard) => shard.digest),
+    chunk.sealed,
+    shards.map((shard) => shard.home),
   ];
 }
 
@@ -183,6 +190,7 @@ export async function replanShard(
   sql: Sql,
   place: { account: string; content: string; chunk: number; shard: number },
   blob: IntendedBlob,
+  home: string | null,
 ): Promise<boolean> {
   const rows = await sql.query(
     `with draft as (
@@ -196,10 +204,10 @@ export async function replanShard(
        insert into blobs (account, id, connection, name, length, state)
        select $1::uuid, $5::uuid, $6::uuid, $7::text, $8::bigint, 'intended' from draft
      ), moved as (
-       update shards set blob = $5 from draft where account = $1 and content = $2 and chunk = $3 and shard = $4
+       update shards set blob = $5, home = $9 from draft where account = $1 and content = $2 and chunk = $3 and shard = $4
      )
      select 1 from draft`,
-    [place.account, place.content, place.chunk, place.shard, blob.id, blob.connection, blob.name, blob.length],
+    [place.account, place.content, place.chunk, place.shard, blob.id, blob.connection, blob.name, blob.length, home],
   );
   return rows.length > 0;
 }

@@ -68,10 +68,10 @@ export class Draft {
     this.written(live);
   }
 
-  /** Commits that a shard is to lie elsewhere; what lies at the first place will be deleted. */
-  async replan(chunk: number, shard: number, blob: IntendedBlob): Promise<void> {
+  /** Commits that a shard is to lie elsewhere, perhaps to wait for its home; what lies at the first place will be deleted. */
+  async replan(chunk: number, shard: number, blob: IntendedBlob, home: string | null): Promise<void> {
     const place = { account: this.account, content: this.id, chunk, shard };
-    if (!(await replanShard(this.database, place, blob))) throw new DraftLost();
+    if (!(await replanShard(this.database, place, blob, home))) throw new DraftLost();
   }
 
   /** The provider has proved that it has the blob; recorded with the next intent or with the publication. */

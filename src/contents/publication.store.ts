@@ -16,7 +16,8 @@ export interface FinishedContent {
 /**
  * Publishes an open draft by compare-and-set, its last blobs live with it. The slab that its bytes come from is locked shared,
  * so that closing it counts this content or is seen here. Answers what held: both must. Every shard of every chunk is
- * counted: whatever went wrong above, nothing is published whose bytes are not proved to lie where the rows say.
+ * counted: whatever went wrong above, nothing is published whose bytes are not proved to lie where the rows say, nor with
+ * more than one shard of a chunk in the spool, nor with any where it would be the only one there is.
  */
 export async function publishDraft(
   sql: Sql,
@@ -31,17 +32,20 @@ export async function publishDraft(
      ), published as (
        update contents set state = 'published', size = $3, chunks = $4, manifest_header = $5, quota_slab = $6,
          ended_at = now()
-       where account = $1 and id = $2 and state = 'open' returning chunks * (data + parity) as shards
+       where account = $1 and id = $2 and state = 'open' returning chunks * (data + parity) as shards, parity
      ), lively as (
        update blobs set state = 'live', checksum = l.checksum
        from unnest($10::uuid[], $11::text[]) as l(id, checksum)
        where blobs.account = $1 and blobs.id = l.id and blobs.state = 'intended' returning 1
      ), earlier as (
-       select count(*) as live from shards s join blobs b on b.account = $1 and b.id = s.blob
-       where s.account = $1 and s.content = $2 and b.state = 'live'
+       select count(*) filter (where b.state = 'live') as live, count(s.home) as spooled,
+         count(distinct s.chunk) filter (where s.home is not null) as chunks
+       from shards s join blobs b on b.account = $1 and b.id = s.blob
+       where s.account = $1 and s.content = $2
      ), pages as (${INSERT_PAGES})
      select coalesce((select shards from published) = (select live from earlier) + (select count(*) from lively), false)
-         and (select count(*) from lively) = cardinality($10::uuid[]) as published,
+         and (select count(*) from lively) = cardinality($10::uuid[])
+         and (select spooled = least(chunks, chunks * (select parity from published)) from earlier) as published,
        exists (select 1 from slab) as slab`,
     [...finishedValues(draft, finished), ...liveValues(live)],
   );

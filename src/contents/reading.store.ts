@@ -78,7 +78,9 @@ export function placementRows(
   content: string,
 ): Promise<{ index: number; length: number; shard: number; connection: string; state: string }[]> {
   return sql.query(
-    `select c.index, c.length, s.shard, b.connection, case when k.id is null then 'gone' else coalesce(b.fault, b.state) end as state
+    `select c.index, c.length, s.shard, b.connection,
+       case when k.id is null then 'gone' when b.fault is not null then b.fault
+         when b.state = 'live' and s.home is not null then 'spooled' else b.state end as state
      from chunks c
      join shards s on s.account = c.account and s.content = c.content and s.chunk = c.index
      join blobs b on b.account = s.account and b.id = s.blob

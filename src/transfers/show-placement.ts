@@ -28,7 +28,11 @@ export class ShowPlacement {
         placed.push([]);
       }
       chunks.at(-1)?.shards.push({ index: shard, connection, state: shardState(state) });
-      placed.at(-1)?.push({ shard, domain: domains.get(connection) ?? connection, there: state === 'live' });
+      placed.at(-1)?.push({
+        shard,
+        domain: domains.get(connection) ?? connection,
+        there: state === 'live' || state === 'spooled',
+      });
     }
     const spread = { data: content.data, parity: content.parity };
     const { losses, words } = survives(spread, placed);
@@ -37,5 +41,5 @@ export class ShowPlacement {
 }
 
 function shardState(blob: string): ShardState {
-  return blob === 'live' || blob === 'damaged' ? blob : 'missing';
+  return blob === 'live' || blob === 'damaged' || blob === 'spooled' ? blob : 'missing';
 }
