@@ -66,12 +66,13 @@ const TOUCHED = `
     join shards s on s.account = b.account and s.blob = b.id
     where b.connection = $1 and b.state in ('intended', 'live')
   ), left_over as (
-    select h.account, h.content, h.chunk, count(b.id) filter (where b.state = 'live' and b.connection <> $1) as shards
+    select h.account, h.content, h.chunk, min(p.data) as data, count(b.id) filter (where b.state = 'live' and b.connection <> $1) as shards
     from here h join shards s on s.account = h.account and s.content = h.content and s.chunk = h.chunk
     join blobs b on b.account = s.account and b.id = s.blob
+    join chunk_spreads p on p.account = h.account and p.content = h.content and p.chunk = h.chunk
     group by h.account, h.content, h.chunk
   ), touched as (
-    select c.account, c.id, c.size, bool_or(l.shards < c.data) as unreadable
+    select c.account, c.id, c.size, bool_or(l.shards < l.data) as unreadable
     from left_over l join contents c on c.account = l.account and c.id = l.content
     where c.state = 'published' group by c.account, c.id, c.size
   ), files as (

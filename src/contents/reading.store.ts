@@ -38,6 +38,9 @@ export async function pageAt(
 
 export interface ChunkRow {
   index: number;
+  /** How the chunk's shards are made, which is the same in all rows of a chunk. */
+  data: number;
+  parity: number;
   key_id: string;
   wrapped_key: Buffer;
   shard: number;
@@ -60,9 +63,10 @@ export function chunkRows(
 ): Promise<ChunkRow[]> {
   return sql.prepared<ChunkRow>(
     'chunk-rows',
-    `select c.index, c.key_id, c.wrapped_key, s.shard, s."offset" as shard_offset, s.length as shard_length,
-       s.digest, s.blob, b.state, b.fault, b.connection, b.name
+    `select c.index, coalesce(c.data, k.data) as data, coalesce(c.parity, k.parity) as parity, c.key_id, c.wrapped_key,
+       s.shard, s."offset" as shard_offset, s.length as shard_length, s.digest, s.blob, b.state, b.fault, b.connection, b.name
      from chunks c
+     join contents k on k.account = $1 and k.id = $2
      join shards s on s.account = $1 and s.content = $2 and s.chunk = c.index
      join blobs b on b.account = $1 and b.id = s.blob
      where c.account = $1 and c.content = $2 and c.index between $3 and $4
@@ -71,17 +75,24 @@ export function chunkRows(
   );
 }
 
+export interface PlacementRow {
+  index: number;
+  length: number;
+  data: number;
+  parity: number;
+  shard: number;
+  connection: string;
+  state: string;
+}
+
 /** Where a content lies, for people: one row for each shard, with the plaintext length of its chunk. */
-export function placementRows(
-  sql: Sql,
-  account: string,
-  content: string,
-): Promise<{ index: number; length: number; shard: number; connection: string; state: string }[]> {
+export function placementRows(sql: Sql, account: string, content: string): Promise<PlacementRow[]> {
   return sql.query(
-    `select c.index, c.length, s.shard, b.connection,
+    `select c.index, c.length, p.data, p.parity, s.shard, b.connection,
        case when k.id is null then 'gone' when b.fault is not null then b.fault
          when b.state = 'live' and s.home is not null then 'spooled' else b.state end as state
      from chunks c
+     join chunk_spreads p on p.account = c.account and p.content = c.content and p.chunk = c.index
      join shards s on s.account = c.account and s.content = c.content and s.chunk = c.index
      join blobs b on b.account = s.account and b.id = s.blob
      left join connections k on k.id = b.connection and k.removed_at is null

@@ -51,7 +51,7 @@ export class ReadFile {
       content,
       keys,
       manifest,
-      shards: this.shards.of(account, row),
+      shards: (spread) => this.shards.of(account, spread),
     });
   }
 }

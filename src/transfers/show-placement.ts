@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Placement, ShardState } from '#contracts';
-import { type PlacedShard, survives } from '#dispersal';
+import { type PlacedShard, type ShardCounts, type Survival, survives } from '#dispersal';
 import { domainsOf } from '../connections/index.js';
 import { placementRows, publishedContent } from '../contents/index.js';
 import { Database } from '../database/index.js';
@@ -21,23 +21,39 @@ export class ShowPlacement {
     const rows = await placementRows(this.database, account, version.content);
     const domains = await domainsOf(this.database, [...new Set(rows.map(({ connection }) => connection))]);
     const chunks: Placement['chunks'] = [];
-    const placed: PlacedShard[][] = [];
-    for (const { index, length, shard, connection, state } of rows) {
+    const placed: Placed[] = [];
+    for (const { index, length, data, parity, shard, connection, state } of rows) {
       if (chunks.at(-1)?.index !== index) {
         chunks.push({ index, length, shards: [] });
-        placed.push([]);
+        placed.push({ data, parity, shards: [] });
       }
       chunks.at(-1)?.shards.push({ index: shard, connection, state: shardState(state) });
-      placed.at(-1)?.push({
+      placed.at(-1)?.shards.push({
         shard,
         domain: domains.get(connection) ?? connection,
         there: state === 'live' || state === 'spooled',
       });
     }
     const spread = { data: content.data, parity: content.parity };
-    const { losses, words } = survives(spread, placed);
+    const { losses, words } = worst(spread, placed);
     return { spread, survives: Math.max(0, losses), words, chunks };
   }
+}
+
+interface Placed extends ShardCounts {
+  readonly shards: PlacedShard[];
+}
+
+/** While a content is spread anew, some of its chunks follow the old spread and some the new one. */
+function worst(spread: ShardCounts, chunks: readonly Placed[]): Survival {
+  const groups = Map.groupBy(chunks, ({ data, parity }) => `${data}+${parity}`);
+  const all = [...groups.values()].map((group) =>
+    survives(
+      group[0] as Placed,
+      group.map(({ shards }) => shards),
+    ),
+  );
+  return all.sort((a, b) => a.losses - b.losses)[0] ?? survives(spread, []);
 }
 
 function shardState(blob: string): ShardState {

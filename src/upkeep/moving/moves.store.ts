@@ -33,9 +33,10 @@ export interface LyingShard {
 export function shardsOfChunk(sql: Sql, { account, content, chunk }: ShardId): Promise<LyingShard[]> {
   return sql.prepared(
     'shards-of-chunk',
-    `select c.data, c.parity, s.shard, s.blob, s."offset", s.length, s.digest, b.state, b.fault, b.name, b.connection,
+    `select p.data, p.parity, s.shard, s.blob, s."offset", s.length, s.digest, b.state, b.fault, b.name, b.connection,
        k.domain, k.id is null or k.removed_at is not null as removed, coalesce(k.given_up_at is not null, false) as given_up
      from contents c
+     join chunk_spreads p on p.account = c.account and p.content = c.id and p.chunk = $3
      join shards s on s.account = c.account and s.content = c.id and s.chunk = $3
      join blobs b on b.account = s.account and b.id = s.blob
      left join connections k on k.id = b.connection
