@@ -87,6 +87,12 @@ export const ConnectionChange = z.strictObject({
     .describe(
       'A vault of the house that every gateway reads: a shard may wait there for a connection that is away. For admins only.',
     ),
+  givenUp: z
+    .boolean()
+    .optional()
+    .describe(
+      'Nobody waits for it any more: what lies there is made anew elsewhere, where enough else is left to make it of. By itself it is given up after some days without an answer, and counts again when it is back; what was said by hand is taken back by hand.',
+    ),
   acknowledgeAlarm: z
     .literal(true)
     .optional()
@@ -109,6 +115,7 @@ export const Connection = z.object({
   limits: ConnectionLimits,
   spool: z.boolean().describe('Whether an admin has said that every gateway reads what waits there.'),
   drainingSince: Moment.nullable().describe('Since when everything is moved off it, and nothing new goes there.'),
+  givenUpAt: Moment.nullable().describe('Since when nobody waits for it any more; null for one that counts.'),
   space: z.object({ total: ByteCount.nullable(), used: ByteCount.nullable(), free: ByteCount.nullable() }),
   lastSuccessAt: Moment.nullable(),
   lastError: z.string().nullable(),

@@ -44,6 +44,8 @@ export abstract class Config {
   abstract readonly byteBudget: number;
   /** 0 is never. */
   abstract readonly trashDays: number;
+  /** How long a connection that does not answer is waited for; 0: for ever. */
+  abstract readonly giveUpDays: number;
   /** 0 is all of them. */
   abstract readonly versionsKept: number;
   /** 0 is for ever. */

@@ -66,6 +66,7 @@ function arrange(given: Settings): Config {
     chunkBytes: given.TESSERA_CHUNK_BYTES,
     byteBudget: given.TESSERA_BYTE_BUDGET,
     trashDays: given.TESSERA_TRASH_DAYS,
+    giveUpDays: given.TESSERA_GIVE_UP_DAYS,
     versionsKept: given.TESSERA_VERSIONS_KEPT,
     versionDays: given.TESSERA_VERSION_DAYS,
     changeDays: given.TESSERA_CHANGE_DAYS,

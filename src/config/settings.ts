@@ -112,6 +112,12 @@ export const settings = z.object({
     .wholeNumber(1, 36_500)
     .prefault('30')
     .describe('How many days back programs that follow changes may have been away.'),
+  TESSERA_GIVE_UP_DAYS: kind
+    .wholeNumber(0, 36_500)
+    .prefault('3')
+    .describe(
+      'A connection that has not answered for so many days is given up: what lies there is made anew elsewhere. 0: only by hand.',
+    ),
   TESSERA_DATABASE_CONNECTIONS: kind
     .wholeNumber(2, 500)
     .prefault('20')

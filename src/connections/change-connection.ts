@@ -8,6 +8,7 @@ import { ConnectionPool } from './connection-pool.js';
 import { lockConnection, updateConnection, type ConnectionRow } from './connections.store.js';
 import { AdminsOnly, ConnectionUnknown } from './errors.js';
 import { Gates } from './gates.js';
+import { setGivenUp } from './giving-up.store.js';
 import { Markers } from './marker.js';
 import { Spreads } from './spreads.js';
 
@@ -24,7 +25,7 @@ export class ChangeConnection {
   ) {}
 
   async run(by: Connector, id: string, change: ConnectionChange): Promise<void> {
-    const { acknowledgeAlarm, ...columns } = change;
+    const { acknowledgeAlarm, givenUp, ...columns } = change;
     const row = await this.database.tx(async (sql) => {
       const found = await lockConnection(sql, id);
       if (!found || (found.account !== null && found.account !== by.account)) throw new ConnectionUnknown();
@@ -36,6 +37,7 @@ export class ChangeConnection {
       const limits = withoutNulls({ ...found.limits, ...change.limits });
       const changed: ConnectionRow = { ...found, ...Object.fromEntries(given), limits };
       await updateConnection(sql, changed);
+      if (givenUp !== undefined) await setGivenUp(sql, id, givenUp ? by.account : null);
       await this.audit.append(sql, {
         actor: by.account,
         account: found.account,

@@ -20,6 +20,7 @@ import { Credentials } from './credentials.js';
 import { FirstVault } from './first-vault.js';
 import { FoldersController } from './folders.controller.js';
 import { Gates } from './gates.js';
+import { GivingUp } from './giving-up.js';
 import { LightLook } from './light-look.js';
 import { ListFolders } from './list-folders.js';
 import { LetGo } from './let-go.js';
@@ -65,6 +66,7 @@ import { WebLogin } from './web-login.js';
     FinishConsent,
     FirstVault,
     Gates,
+    GivingUp,
     LightLook,
     KeepConsent,
     ListFolders,
@@ -88,6 +90,7 @@ import { WebLogin } from './web-login.js';
     WebLogin,
   ],
   exports: [
+    GivingUp,
     ConnectionHealth,
     ConnectionPool,
     LetGo,

@@ -1,6 +1,7 @@
 export { ConnectionsModule } from './connections.module.js';
 export { ConnectionHealth } from './connection-health.js';
 export { failsForLong } from './connection-status.js';
+export { GivingUp } from './giving-up.js';
 export { healthOf, type HealthRow } from './health.store.js';
 export { LightLook } from './light-look.js';
 export { forgetOldHours } from './traffic.store.js';

@@ -105,6 +105,7 @@ export class ShowConnections {
       limits: readLimits(row.limits),
       spool: row.spool,
       drainingSince: row.drain_since?.toISOString() ?? null,
+      givenUpAt: row.given_up_at?.toISOString() ?? null,
       space: { total: row.space_total, used: row.space_used, free: freeOf(row, health, allowed) },
       lastSuccessAt: row.last_success_at?.toISOString() ?? null,
       lastError: alarm ?? row.last_error,

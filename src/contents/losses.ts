@@ -50,7 +50,12 @@ export class Losses implements OnApplicationShutdown {
   }
 
   /** In the caller's transaction. Answers how many were not known before. */
-  async note(sql: Sql, blobs: readonly FaultyBlob[], fault: BlobFault, noticedBy: 'reader' | 'scrub'): Promise<number> {
+  async note(
+    sql: Sql,
+    blobs: readonly FaultyBlob[],
+    fault: BlobFault,
+    noticedBy: 'reader' | 'repair' | 'scrub',
+  ): Promise<number> {
     const groups = await newFaults(sql, blobs, fault);
     let fresh = 0;
     for (const { account, connection, blobs: count } of groups) {

@@ -1,9 +1,10 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { Drafts, Quota } from '../contents/index.js';
 import { Database } from '../database/index.js';
 import { UpkeepOfFiles } from './upkeep-of-files.js';
 import { Sweep } from './sweep.js';
 import { UpkeepOfConnections } from './upkeep-of-connections.js';
+import { UpkeepOfShards } from './upkeep-of-shards.js';
+import { UpkeepOfUploads } from './upkeep-of-uploads.js';
 import { analyzeYoungTables } from './young-tables.store.js';
 
 const ROUND_MS = 15_000;
@@ -19,9 +20,9 @@ export class UpkeepRounds implements OnApplicationBootstrap, OnApplicationShutdo
   constructor(
     private readonly files: UpkeepOfFiles,
     private readonly sweep: Sweep,
-    private readonly drafts: Drafts,
-    private readonly quota: Quota,
+    private readonly uploads: UpkeepOfUploads,
     private readonly connections: UpkeepOfConnections,
+    private readonly shards: UpkeepOfShards,
     private readonly database: Database,
   ) {}
 
@@ -38,11 +39,11 @@ export class UpkeepRounds implements OnApplicationBootstrap, OnApplicationShutdo
   /** One whole round, now; what one step cannot do is told to the log and left to the next round. */
   async run(): Promise<void> {
     await this.step('statistics', () => analyzeYoungTables(this.database));
-    await this.step('stray drafts', () => this.drafts.sweepStrays());
-    await this.step('quota', () => this.quota.returnIdle());
+    await this.step('uploads', () => this.uploads.run());
     await this.step('files', () => this.files.run());
     await this.step('sweep', () => this.sweep.run());
     await this.step('connections', () => this.connections.run());
+    await this.step('shards', () => this.shards.run());
   }
 
   private next(delay: number): void {

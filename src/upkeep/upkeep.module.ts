@@ -11,6 +11,8 @@ import { TryAtStart } from './try-at-start.js';
 import { UpkeepOfConnections } from './upkeep-of-connections.js';
 import { UpkeepOfConsents } from './upkeep-of-consents.js';
 import { UpkeepOfFiles } from './upkeep-of-files.js';
+import { UpkeepOfShards } from './upkeep-of-shards.js';
+import { UpkeepOfUploads } from './upkeep-of-uploads.js';
 import { UpkeepRounds } from './upkeep-rounds.js';
 
 /**
@@ -27,6 +29,8 @@ import { UpkeepRounds } from './upkeep-rounds.js';
     UpkeepOfConnections,
     UpkeepOfConsents,
     UpkeepOfFiles,
+    UpkeepOfShards,
+    UpkeepOfUploads,
     UpkeepRounds,
   ],
   exports: [MovingModule, Sweep, UpkeepRounds],

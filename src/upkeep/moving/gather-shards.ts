@@ -6,7 +6,7 @@ import { ErasureCode, recoverPieces, ShardDigest } from '#dispersal';
 import { type BlobBody, type BlobName, BlobMissing, BlobTruncated } from '#storage';
 import { Config } from '../../config/index.js';
 import { ConnectionHealth, ConnectionPool, isOfConnection } from '../../connections/index.js';
-import { type BlobFault, noteFaults } from '../../contents/index.js';
+import { type BlobFault, Losses } from '../../contents/index.js';
 import { Database } from '../../database/index.js';
 import { ShardUnlike, SourcesMissing } from './errors.js';
 import type { LyingShard, ShardId } from './moves.store.js';
@@ -50,6 +50,7 @@ export class GatherShards implements OnModuleInit {
     private readonly database: Database,
     private readonly pool: ConnectionPool,
     private readonly health: ConnectionHealth,
+    private readonly losses: Losses,
     @Inject(Config) config: Config,
   ) {
     this.memory = new ByteBudget(Math.floor(config.byteBudget * SHARE));
@@ -130,7 +131,7 @@ export class GatherShards implements OnModuleInit {
     this.log.warn(`Connection ${connection} did not give back what it was given: ${error.name}`);
     if (isOfConnection(error)) this.health.failed(connection, error);
     const fault = faultOf(error);
-    if (fault !== null) await noteFaults(this.database, [{ account, blob }], fault);
+    if (fault !== null) await this.database.tx((sql) => this.losses.note(sql, [{ account, blob }], fault, 'repair'));
   }
 }
 

@@ -73,13 +73,13 @@ export class MoveShard {
     const shards = await shardsOfChunk(this.database, id);
     const wanted = shards.find(({ shard }) => shard === id.shard);
     if (!wanted || (options.from ?? wanted.blob) !== wanted.blob || (why === 'repair' && stands(wanted))) {
-      return { outcome: 'gone', read: 0, written: 0, fault: null };
+      return { outcome: 'gone', length: 0, read: 0, written: 0, fault: null };
     }
     const failed = new Map([...(options.avoid ?? [])].map((connection) => [connection, 'away' as const]));
     if (why !== 'repair') failed.set(wanted.connection, 'away');
     const moving: Moving = { id, why, options, shards, wanted, failed, read: 0, written: 0 };
     const end = (outcome: MoveOutcome, fault: Fault | null = null): Moved => {
-      return { outcome, read: moving.read, written: moving.written, fault };
+      return { outcome, length: wanted.length, read: moving.read, written: moving.written, fault };
     };
     try {
       return end(await this.move(moving));

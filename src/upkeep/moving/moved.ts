@@ -8,6 +8,8 @@ export type MoveOutcome = 'moved' | 'gone' | 'busy' | 'nowhere' | 'unreadable';
 
 export interface Moved {
   readonly outcome: MoveOutcome;
+  /** Of the shard; 0 where there was none. */
+  readonly length: number;
   /** Bytes fetched from connections, and sent to them, also for what came to nothing. */
   readonly read: number;
   readonly written: number;

@@ -1,0 +1,35 @@
+import type { Sql } from '../database/index.js';
+
+export interface GivenUp {
+  readonly id: string;
+  /** Null for the house's. */
+  readonly account: string | null;
+}
+
+/** By hand, or not any more at all. */
+export async function setGivenUp(sql: Sql, id: string, by: string | null): Promise<void> {
+  await sql.execute(
+    `update connections set given_up_by = $2, updated_at = now(),
+       given_up_at = case when $2::uuid is not null then coalesce(given_up_at, now()) end where id = $1`,
+    [id, by],
+  );
+}
+
+/** Those that nothing was heard of for so many days, however often they were asked. One that is switched off is not asked. */
+export function giveUpUnreachable(sql: Sql, days: number): Promise<GivenUp[]> {
+  return sql.query(
+    `update connections set given_up_at = now(), updated_at = now()
+     where removed_at is null and given_up_at is null and enabled and failures > 0
+       and failing_since < now() - make_interval(days => $1) returning id, account`,
+    [days],
+  );
+}
+
+/** Those that answer again, unless somebody gave them up by hand. */
+export function countAgain(sql: Sql): Promise<GivenUp[]> {
+  return sql.query(
+    `update connections set given_up_at = null, updated_at = now()
+     where removed_at is null and given_up_at is not null and given_up_by is null and failing_since is null
+       and last_success_at > given_up_at returning id, account`,
+  );
+}

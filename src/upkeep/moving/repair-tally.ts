@@ -1,0 +1,54 @@
+import type { LostShard } from './lost.store.js';
+import type { Moved } from './moved.js';
+
+/** What one run of repair has done so far, and what it left. */
+export class RepairTally {
+  total = 0;
+  /** What is still to be done when the run has ended. */
+  left = 0;
+  healed = 0;
+  healedBytes = 0;
+  read = 0;
+  written = 0;
+  private why: string | null = null;
+  private readonly nowhere = new Map<string, number>();
+  /** What is not tried again in this run. */
+  readonly setAside: { readonly blobs: string[]; readonly accounts: string[] } = { blobs: [], accounts: [] };
+
+  get waiting(): number {
+    return this.setAside.blobs.length;
+  }
+
+  add(lost: LostShard, { outcome, read, written, fault, length }: Moved, mostNowhere: number): void {
+    this.read += read;
+    this.written += written;
+    if (outcome === 'moved') {
+      this.healed += 1;
+      this.healedBytes += length;
+      this.nowhere.delete(lost.account);
+    }
+    if (outcome === 'moved' || outcome === 'gone') return;
+    this.setAside.blobs.push(lost.blob);
+    this.why = fault?.message ?? this.why;
+    if (outcome !== 'nowhere') return;
+    const times = (this.nowhere.get(lost.account) ?? 0) + 1;
+    this.nowhere.set(lost.account, times);
+    if (times === mostNowhere) this.setAside.accounts.push(lost.account);
+  }
+
+  /** For people: how far it is, what it cost, what it waits for. */
+  words(): string {
+    const { healed, healedBytes, read, written } = this;
+    const waiting = Math.max(this.left, this.waiting);
+    const cost =
+      healedBytes === 0
+        ? ''
+        : ` ${mebibytes(healedBytes)} MiB, for which ${mebibytes(read)} were read and ${mebibytes(written)} written.`;
+    const left = waiting === 0 ? '' : ` ${waiting} wait: ${this.why ?? 'somebody else moves them.'}`;
+    return `${healed} shards made anew.${cost}${left}`;
+  }
+}
+
+function mebibytes(bytes: number): string {
+  return (bytes / 1024 ** 2).toFixed(1);
+}
