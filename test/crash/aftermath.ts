@@ -67,7 +67,12 @@ async function leftOnDisk({ databaseUrl, dataFolder }: TestGateway): Promise<str
   for (const path of [...(await filesIn(join(dataFolder, 'vault'))), ...(await filesIn(`${dataFolder}-places`))]) {
     const name = path.split(sep).at(-1)!;
     if (name === 'marker') continue;
-    const { size } = await stat(path);
+    // What is deleted while one looks is not there.
+    const size = await stat(path).then(
+      (found) => found.size,
+      (error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? null : Promise.reject(error)),
+    );
+    if (size === null) continue;
     const length = lengths.get(name);
     if (path.includes(`${sep}staging${sep}`)) found.push('something half-written is still in the vault');
     else if (length === undefined) found.push('a file in the vault is no live blob');

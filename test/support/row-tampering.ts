@@ -77,9 +77,9 @@ export async function lying(
   );
   if (truth.rows.length !== 1) throw new Error(`${table} where ${where} are ${truth.rows.length} rows`);
   const changed = await database
-    .query<{ part: string; ctid: string }>(
+    .query<{ part: string; key: Record<string, unknown> }>(
       `update ${table} t set ${column} = ${lie.sql} where ${where} and (${lie.sql}) is distinct from t.${column}
-       returning t.tableoid::text as part, t.ctid::text as ctid`,
+       returning t.tableoid::text as part, to_jsonb(t) as key`,
     )
     .catch((error: { code?: string }) => {
       // A check, a type or a not-null constraint holds even against a superuser.
@@ -88,16 +88,27 @@ export async function lying(
     });
   const row = changed?.rows[0];
   if (!row) return false;
+  // A reader may write down what it found while it looks: the row is known by its key as it is now.
+  const keys = await keyOf(database, table);
   const putBack = async (): Promise<void> => {
     const back = await database.query(
       `update ${table} t set ${column} = (select ($1::text)::${await typeOf(database, table, lie.column)})
-       where t.tableoid = $2::oid and t.ctid = $3::tid`,
-      [truth.rows[0]!.text, row.part, row.ctid],
+       where t.tableoid = $2::oid and ${keys.map((key, nth) => `t."${key}"::text = $${nth + 3}`).join(' and ')}`,
+      [truth.rows[0]!.text, row.part, ...keys.map((key) => String(row.key[key]))],
     );
     if (back.rowCount !== 1) throw new Error(`The truth of ${table}.${lie.column} could not be put back`);
   };
   await look().finally(putBack);
   return true;
+}
+
+async function keyOf(database: pg.Client, table: string): Promise<string[]> {
+  const { rows } = await database.query<{ column: string }>(
+    `select a.attname as column from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)
+     where i.indrelid = $1::regclass and i.indisprimary`,
+    [table],
+  );
+  return rows.map((row) => row.column);
 }
 
 async function typeOf(database: pg.Client, table: string, column: string): Promise<string> {
