@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { AccessModule } from './access/index.js';
 import { AccountsModule } from './accounts/index.js';
 import { AuditModule } from './audit/index.js';
+import { BackupModule } from './backup/index.js';
 import { type Config, ConfigModule } from './config/index.js';
 import { ConnectionsModule } from './connections/index.js';
 import { ContentsModule } from './contents/index.js';
@@ -43,6 +44,7 @@ export class AppModule {
         SharingModule,
         UpkeepModule,
         PurgeModule,
+        BackupModule,
         DoorsModule,
         HttpModule,
       ],

@@ -1,5 +1,6 @@
 export * from './accounts.js';
 export * from './audit.js';
+export * from './backups.js';
 export * from './common.js';
 export * from './connections.js';
 export { Fault } from './fault.js';

@@ -350,12 +350,14 @@ describe('a wrapped key does not open', () => {
       { ...base, account: base.content, content: base.account },
       { ...base, keyId: id(4), wrapper: id(3) },
       { ...base, purpose: 'content-key', chunk: null },
-      ...(['account-key', 'credential-key', 'totp-key', 'marker-key'] satisfies WrapPurpose[]).map((purpose) => ({
-        ...base,
-        ...none,
-        purpose,
-      })),
-      ...(['credential-key', 'marker-key'] satisfies WrapPurpose[]).map((purpose) => ({
+      ...(['account-key', 'credential-key', 'totp-key', 'marker-key', 'backup-key'] satisfies WrapPurpose[]).map(
+        (purpose) => ({
+          ...base,
+          ...none,
+          purpose,
+        }),
+      ),
+      ...(['credential-key', 'marker-key', 'backup-key'] satisfies WrapPurpose[]).map((purpose) => ({
         ...base,
         ...none,
         purpose,

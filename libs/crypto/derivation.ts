@@ -11,6 +11,7 @@ export type Label =
   | 'root/totp-wrap'
   | 'root/marker-seal'
   | 'root/upload-address'
+  | 'root/backup-wrap'
   | 'root/fingerprint'
   | 'account/content-wrap'
   | 'account/tree'
@@ -22,6 +23,8 @@ export type Label =
   | 'manifest/header'
   | 'manifest/page'
   | 'upload/state'
+  | 'backup/frames'
+  | 'backup/commitment'
   | 'version/mac'
   | 'version/digest';
 
@@ -52,6 +55,7 @@ export interface RootKeys {
   totpWrap: SecretKey;
   markerSeal: SecretKey;
   uploadAddress: SecretKey;
+  backupWrap: SecretKey;
   /** Tells one root key from another and nothing else; may be stored. */
   fingerprint: Buffer;
 }
@@ -63,6 +67,7 @@ export function deriveRootKeys(root: SecretKey): RootKeys {
     totpWrap: deriveKey(root, 'root/totp-wrap'),
     markerSeal: deriveKey(root, 'root/marker-seal'),
     uploadAddress: deriveKey(root, 'root/upload-address'),
+    backupWrap: deriveKey(root, 'root/backup-wrap'),
     fingerprint: derive(root, 'root/fingerprint'),
   };
 }

@@ -1,3 +1,11 @@
+export {
+  BACKUP_HEADER_LENGTH,
+  openBackup,
+  readBackupHeader,
+  sealBackup,
+  type BackupHeader,
+  type RootEpoch,
+} from './backup.js';
 export { ChunkOpener, type FrameRange } from './chunk-opener.js';
 export { ChunkSealer, type ChunkLengths } from './chunk-sealer.js';
 export type { ChunkContext } from './chunk-context.js';

@@ -12,6 +12,7 @@ const PURPOSE_CODES = {
   'credential-key': 4,
   'totp-key': 5,
   'marker-key': 6,
+  'backup-key': 7,
 } as const;
 
 export type WrapPurpose = keyof typeof PURPOSE_CODES;
@@ -60,7 +61,7 @@ function wrapEncoding(context: WrapContext): Buffer {
 /** A content key without a content, or a chunk key without a chunk, would open in too many places. */
 function mustNameItsPlace({ purpose, account, content, chunk }: WrapContext): void {
   const belongsToContent = purpose === 'content-key' || purpose === 'chunk-key';
-  const mayBeTheHouses = purpose === 'credential-key' || purpose === 'marker-key';
+  const mayBeTheHouses = purpose === 'credential-key' || purpose === 'marker-key' || purpose === 'backup-key';
   const fits =
     (account !== null || mayBeTheHouses) &&
     (content !== null) === belongsToContent &&

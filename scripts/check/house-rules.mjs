@@ -20,6 +20,7 @@ export const ROOMS = [
   'usage',
   'upkeep',
   'purge',
+  'backup',
   'doors',
   'http',
 ];

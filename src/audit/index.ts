@@ -1,4 +1,4 @@
 export { AuditModule } from './audit.module.js';
-export { AuditRecord } from './audit-record.js';
+export { AuditRecord, writeEntry } from './audit-record.js';
 export { ReadRecord } from './read-record.js';
 export type { AuditEntry, Details } from './entry.js';

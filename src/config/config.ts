@@ -51,6 +51,12 @@ export abstract class Config {
   /** 0 is for ever. */
   abstract readonly versionDays: number;
   abstract readonly changeDays: number;
+  abstract readonly backups: {
+    readonly folder: string;
+    /** In UTC; null is never by itself. */
+    readonly hour: number | null;
+    readonly days: number;
+  };
   /** Who is told of connections in trouble, and what the messages are signed with. */
   abstract readonly alerts: { readonly url: Secret; readonly secret: Secret } | null;
   abstract readonly metricsToken: Secret | null;

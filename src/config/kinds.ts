@@ -115,3 +115,12 @@ function isAddressRange(item: string): boolean {
   if (family === 0 || rest.length > 0) return false;
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
 }
+
+/** An hour of the day, or null for `never`. */
+export const hour = () =>
+  z.string().transform((text, context) => {
+    if (text === 'never') return null;
+    if (/^\d{1,2}$/.test(text) && Number(text) < 24) return Number(text);
+    context.issues.push({ code: 'custom', message: 'must be an hour from 0 to 23, or never', input: text });
+    return z.NEVER;
+  });

@@ -70,6 +70,11 @@ function arrange(given: Settings): Config {
     versionsKept: given.TESSERA_VERSIONS_KEPT,
     versionDays: given.TESSERA_VERSION_DAYS,
     changeDays: given.TESSERA_CHANGE_DAYS,
+    backups: {
+      folder: resolve(given.TESSERA_BACKUP_FOLDER ?? `${dataFolder}/backups`),
+      hour: given.TESSERA_BACKUP_HOUR,
+      days: given.TESSERA_BACKUP_DAYS,
+    },
     alerts:
       given.TESSERA_ALERT_URL && given.TESSERA_ALERT_SECRET
         ? { url: given.TESSERA_ALERT_URL, secret: given.TESSERA_ALERT_SECRET }

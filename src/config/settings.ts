@@ -118,6 +118,23 @@ export const settings = z.object({
     .describe(
       'A connection that has not answered for so many days is given up: what lies there is made anew elsewhere. 0: only by hand.',
     ),
+  TESSERA_BACKUP_FOLDER: kind
+    .text(4096)
+    .optional()
+    .describe(
+      'Where sealed backups of the database go: best a folder on another disk, or one that is copied elsewhere. Several gateways need one that all of them see.',
+    )
+    .meta({ byDefault: '`TESSERA_DATA/backups`' }),
+  TESSERA_BACKUP_HOUR: kind
+    .hour()
+    .prefault('3')
+    .describe('The hour of the day, in UTC, from which on the nightly backup is made. `never`: only by hand.'),
+  TESSERA_BACKUP_DAYS: kind
+    .wholeNumber(1, 3650)
+    .prefault('30')
+    .describe(
+      'A backup is deleted so many days after it was made, once a newer one was proved readable. What was purged can be brought back from a backup until then.',
+    ),
   TESSERA_DATABASE_CONNECTIONS: kind
     .wholeNumber(2, 500)
     .prefault('20')

@@ -1,5 +1,6 @@
 import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import {
+  askingBeforeDeletes,
   briskRetryBudget,
   keepsTemporaries,
   type ListsFolders,
@@ -12,6 +13,7 @@ import { Database } from '../database/index.js';
 import { aliveGateways, GatewayLease } from '../gateways/index.js';
 import { ConnectionHealth } from './connection-health.js';
 import { connectionById } from './connections.store.js';
+import { DeletionHold } from './deletion-hold.js';
 import { ConnectionUnknown } from './errors.js';
 import { Markers } from './marker.js';
 import { ProviderOpener } from './provider-opener.js';
@@ -41,6 +43,7 @@ export class ConnectionPool implements BeforeApplicationShutdown, OnApplicationS
     private readonly health: ConnectionHealth,
     lease: GatewayLease,
     private readonly opener: ProviderOpener,
+    private readonly hold: DeletionHold,
   ) {
     // What is half-written under the old name may be swept by others from now on.
     lease.onRebirth(() => void Promise.all([...this.opened.keys()].map((id) => this.close(id))));
@@ -61,7 +64,7 @@ export class ConnectionPool implements BeforeApplicationShutdown, OnApplicationS
   /** Clears away what gateways that are dead by now had half-written on a connection that is open here. */
   async sweepTemporaries(id: string): Promise<void> {
     const provider = this.bare.get(id);
-    if (!provider || !keepsTemporaries(provider)) return;
+    if (!provider || !keepsTemporaries(provider) || (await this.hold.stands())) return;
     const owners = await provider.temporaryOwners();
     if (owners.length === 0) return;
     const alive = await aliveGateways(this.database);
@@ -120,10 +123,12 @@ export class ConnectionPool implements BeforeApplicationShutdown, OnApplicationS
     this.generations.set(id, row.generation);
     const meter = this.health.meter(id, row.provider);
     const stop = this.stopping.signal;
+    const held = (wrapped: StorageProvider): StorageProvider =>
+      askingBeforeDeletes(metered(wrapped, meter), () => this.hold.check());
     return {
-      usual: metered(retrying(provider, { stop, writing: { totalMs: CLIENT_WAITS_MS } }), meter),
-      short: metered(retrying(provider, { stop, budget: briskRetryBudget }), meter),
-      none: metered(provider, meter),
+      usual: held(retrying(provider, { stop, writing: { totalMs: CLIENT_WAITS_MS } })),
+      short: held(retrying(provider, { stop, budget: briskRetryBudget })),
+      none: held(provider),
     };
   }
 }

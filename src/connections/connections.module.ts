@@ -15,6 +15,8 @@ import { FinishConsent } from './consent/finish-consent.js';
 import { KeepConsent } from './consent/keep-consent.js';
 import { Reconnect } from './consent/reconnect.js';
 import { StartConsent } from './consent/start-consent.js';
+import { DeletionHold } from './deletion-hold.js';
+import { HoldController } from './hold.controller.js';
 import { DefaultStorageController } from './default-storage.controller.js';
 import { Credentials } from './credentials.js';
 import { FirstVault } from './first-vault.js';
@@ -52,6 +54,7 @@ import { WebLogin } from './web-login.js';
     ConnectionsController,
     ConsentController,
     DefaultStorageController,
+    HoldController,
     FoldersController,
     WebLoginController,
   ],
@@ -63,6 +66,7 @@ import { WebLogin } from './web-login.js';
     ConsentFlows,
     ConsentLimit,
     Credentials,
+    DeletionHold,
     FinishConsent,
     FirstVault,
     Gates,
@@ -93,6 +97,7 @@ import { WebLogin } from './web-login.js';
     GivingUp,
     ConnectionHealth,
     ConnectionPool,
+    DeletionHold,
     LetGo,
     LightLook,
     Markers,

@@ -91,6 +91,23 @@ export class ConnectionTestFailed extends Fault {
 /** What lies in our folder there is not what this gateway put there. Nothing is written or deleted until somebody looks. */
 export class MarkerAlarm extends Fault {}
 
+/** This database may be an older copy of itself: what it does not know may be somebody's newest file. */
+export class DeletionsHeld extends Fault {
+  override readonly retriable = true;
+  override readonly retryAfterSeconds = 600;
+
+  constructor() {
+    super('Nothing is deleted on any connection until an admin lifts the hold.');
+  }
+}
+
+/** There is no hold to be lifted. */
+export class NothingHeld extends Fault {
+  constructor() {
+    super('There is no hold that could be lifted.');
+  }
+}
+
 /** A sign-in at a provider's own page that was never begun, has lapsed, or is over. */
 export class LoginUnknown extends Fault {
   constructor() {

@@ -17,3 +17,5 @@ export { allConnections, domainsOf, type ConnectionRow } from './connections.sto
 export * from './errors.js';
 export { UsualTimes } from './usual-times.js';
 export { connectionsOf, disableConnectionsOf, dropSpread } from './own-connections.store.js';
+export { DeletionHold } from './deletion-hold.js';
+export { replaceHold } from './holds.store.js';

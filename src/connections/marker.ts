@@ -12,10 +12,9 @@ import {
   raiseAlarm,
   type ConnectionRow,
 } from './connections.store.js';
+import { AHEAD, DeletionHold } from './deletion-hold.js';
 import { MarkerAlarm } from './errors.js';
-
-const AHEAD =
-  'The connection has seen newer files than this database: was a backup restored? Nothing is deleted there.';
+import { jumpBlobSequence, noteSeenMarker } from './holds.store.js';
 
 /**
  * The sealed marker in our folder on a connection says whose folder it is and how far our database
@@ -27,6 +26,7 @@ export class Markers {
   constructor(
     private readonly database: Database,
     private readonly roots: RootKeyring,
+    private readonly hold: DeletionHold,
   ) {}
 
   /** The root epoch that a marker written now is sealed under. */
@@ -50,6 +50,8 @@ export class Markers {
       throw new MarkerAlarm('The folder there belongs to another gateway or connection, or its marker does not open.');
     }
     if (marker.sequence > (await blobSequence(this.database))) {
+      await this.hold.begin('ahead', null);
+      await noteSeenMarker(this.database, connection.id, marker.sequence);
       await raiseAlarm(this.database, connection.id, AHEAD);
       return false;
     }
@@ -79,6 +81,7 @@ export class Markers {
 
   /** An admin has looked, and says that the database as it is now shall go on with what lies there. */
   async acknowledge(connection: ConnectionRow, provider: StorageProvider): Promise<void> {
+    await jumpBlobSequence(this.database, 1);
     const sequence = await blobSequence(this.database);
     await this.write(connection.id, provider, sequence);
     await clearAlarm(this.database, connection.id);

@@ -11,4 +11,8 @@ export {
   TransactionConflict,
   violates,
 } from './faults.js';
-export type { Sql, Values } from './sql.js';
+export { copyIn, copyOut } from './copy.js';
+export { fillDatabase, knownMigrations, lookAtTarget } from './fill-database.js';
+export { reachDatabase, type ReachedDatabase, reachTarget } from './reach-database.js';
+export { openClient } from './open-client.js';
+export { type Sql, sqlOn, type Values } from './sql.js';

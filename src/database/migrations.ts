@@ -25,6 +25,7 @@ export async function loadMigrations(): Promise<Migration[]> {
 /** Brings the tables up to this version of the code. Gateways that start together take turns. */
 export async function migrate(dataSource: DataSource, connection: PoolConfig): Promise<number> {
   return locked(connection, async () => {
+    await refuseUnfinished(dataSource);
     await refuseNewer(dataSource);
     return (await dataSource.runMigrations({ transaction: 'each' })).length;
   });
@@ -34,7 +35,8 @@ export async function revertLast(dataSource: DataSource, connection: PoolConfig)
   await locked(connection, () => dataSource.undoLastMigration({ transaction: 'each' }));
 }
 
-async function locked<T>(connection: PoolConfig, work: () => Promise<T>): Promise<T> {
+/** One at a time of all that change tables, in whatever process. */
+export async function locked<T>(connection: PoolConfig, work: () => Promise<T>): Promise<T> {
   const client = new pg.Client(connection);
   client.on('error', () => {});
   await client.connect();
@@ -44,6 +46,19 @@ async function locked<T>(connection: PoolConfig, work: () => Promise<T>): Promis
   } finally {
     await client.end();
   }
+}
+
+/** Its table stands from before the first row of a restored backup until after the last: half a database serves nobody. */
+export const UNFINISHED_RESTORE = 'unfinished_restore';
+
+async function refuseUnfinished(dataSource: DataSource): Promise<void> {
+  const [table] = (await dataSource.query(`SELECT to_regclass('${UNFINISHED_RESTORE}') AS name`)) as {
+    name: string | null;
+  }[];
+  if (!table?.name) return;
+  throw new DatabaseUnusable(
+    'A restore into this database has not ended: run `npm run restore` again, or use an empty database.',
+  );
 }
 
 async function refuseNewer(dataSource: DataSource): Promise<void> {

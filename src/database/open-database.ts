@@ -41,10 +41,16 @@ export async function openDatabase(where: PoolConfig, options: OpenOptions): Pro
   return new Database(dataSource, connection);
 }
 
-export async function connect(connection: PoolConfig, options: OpenOptions): Promise<DataSource> {
+/** `only`: knows no migrations but those of these names. */
+export async function connect(
+  connection: PoolConfig,
+  options: OpenOptions,
+  only?: ReadonlySet<string>,
+): Promise<DataSource> {
+  const migrations = await loadMigrations();
   const dataSource = new DataSource({
     type: 'postgres',
-    migrations: await loadMigrations(),
+    migrations: only ? migrations.filter(({ name }) => only.has(name)) : migrations,
     migrationsTableName: 'migrations',
     installExtensions: false,
     logging: false,
@@ -59,7 +65,7 @@ export async function connect(connection: PoolConfig, options: OpenOptions): Pro
   return dataSource.initialize();
 }
 
-async function untilItAnswers(connection: PoolConfig, patienceMs: number): Promise<void> {
+export async function untilItAnswers(connection: PoolConfig, patienceMs: number): Promise<void> {
   const deadline = performance.now() + patienceMs;
   for (;;) {
     try {

@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import type { QueryResultRow } from 'pg';
 
 /** Values as pg takes them: Buffer for bytea, Date for timestamptz, arrays for arrays, plain objects for json. */
@@ -13,4 +14,16 @@ export interface Sql {
   prepared<Row extends QueryResultRow>(name: string, text: string, values?: Values): Promise<Row[]>;
   /** How many rows the statement touched. */
   execute(text: string, values?: Values): Promise<number>;
+}
+
+/** Statements on a connection that a program opened for itself. */
+export function sqlOn(client: pg.Client): Sql {
+  const run = <Row extends QueryResultRow>(query: pg.QueryConfig): Promise<pg.QueryResult<Row>> => client.query(query);
+  return {
+    query: async <Row extends QueryResultRow>(text: string, values?: Values) =>
+      (await run<Row>({ text, values: values as unknown[] })).rows,
+    prepared: async <Row extends QueryResultRow>(name: string, text: string, values?: Values) =>
+      (await run<Row>({ name, text, values: values as unknown[] })).rows,
+    execute: async (text, values) => (await run({ text, values: values as unknown[] })).rowCount ?? 0,
+  };
 }

@@ -116,6 +116,8 @@ export const faultProblems: readonly Row[] = [
     errors: [{ field: 'connection', message: fault.message }],
   })),
   row(connections.MarkerAlarm, 'unavailable'),
+  row(connections.DeletionsHeld, 'unavailable'),
+  row(connections.NothingHeld, 'conflict'),
   row(connections.SpreadUnmet, 'spread-unmet'),
   row(connections.TooFewPlaces, 'too-few-places'),
   row(connections.StorageFull, 'storage-full'),

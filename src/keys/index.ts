@@ -5,3 +5,4 @@ export { KeysModule } from './keys.module.js';
 export { RootKeyring } from './root-keys.js';
 export { AccountKeyring, type AccountKeys, type ContentKeys, type NewContentKey } from './account-keyring.js';
 export { KeyDestroyed, RootEpochMissing } from './errors.js';
+export { rootKeysIn } from './root-keys.js';

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
-import { deriveRootKeys, ready, type RootKeys, type SecretKey } from '#crypto';
+import { deriveRootKeys, ready, type RootEpoch, type RootKeys, type SecretKey } from '#crypto';
 import { Config } from '../config/index.js';
 import { Database, type Sql } from '../database/index.js';
 import { RootEpochMissing, RootKeyUnusable } from './errors.js';
@@ -92,4 +92,13 @@ export class RootKeyring implements OnModuleInit {
       await rememberEpoch(sql, epoch, keys.fingerprint);
     }
   }
+}
+
+/** For a program that has no gateway around it: the root keys of the file, newest first. Null where there is none. */
+export async function rootKeysIn(path: string): Promise<RootEpoch[] | null> {
+  await ready;
+  const found = await readRootKeyFile(path);
+  if (!found) return null;
+  const epochs = [...found].map(([epoch, key]) => ({ epoch, keys: deriveRootKeys(key) }));
+  return epochs.sort((one, other) => other.epoch - one.epoch);
 }

@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Fault } from '#contracts';
 import { findProvider, type BlobName, type StorageProvider } from '#storage';
-import { allConnections, ConnectionPool, type ConnectionRow } from '../connections/index.js';
+import { allConnections, ConnectionPool, type ConnectionRow, DeletionHold } from '../connections/index.js';
 import {
   abandonDraft,
   condemnedBlobs,
@@ -45,12 +45,14 @@ export class Sweep {
     private readonly database: Database,
     private readonly pool: ConnectionPool,
     private readonly moves: LapsedMoves,
+    private readonly hold: DeletionHold,
   ) {}
 
   async run(): Promise<Swept> {
     const drafts = await this.abandonLapsed();
     await this.moves.sweep();
     await this.settleDead();
+    if (await this.hold.stands()) return { drafts, blobs: 0 };
     const rows = new Map((await allConnections(this.database)).map((row) => [row.id, row]));
     let blobs = 0;
     for (const { connection } of await connectionsToSweep(this.database)) {

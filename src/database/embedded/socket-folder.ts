@@ -20,3 +20,10 @@ export async function makeSocketFolder(dataFolder: string): Promise<string> {
   await writeFile(note, folder);
   return folder;
 }
+
+/** Where it was made last, if it was: for who looks whether a gateway runs. */
+export async function socketFolderOf(dataFolder: string): Promise<string> {
+  const near = join(dataFolder, 'run');
+  if (Buffer.byteLength(near) <= LONGEST_FOLDER) return near;
+  return readFile(join(dataFolder, 'socket-folder'), 'utf8').catch(() => near);
+}
