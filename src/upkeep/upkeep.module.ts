@@ -4,6 +4,7 @@ import { ContentsModule } from '../contents/index.js';
 import { FilesModule } from '../files/index.js';
 import { JobsModule } from '../jobs/index.js';
 import { ConnectionAlerts } from './connection-alerts.js';
+import { HomesModule } from './homes/index.js';
 import { MovingModule } from './moving/index.js';
 import { SendAlert } from './send-alert.js';
 import { Sweep } from './sweep.js';
@@ -20,7 +21,7 @@ import { UpkeepRounds } from './upkeep-rounds.js';
  * dead gateways held, writing markers on, trying connections at the start, telling an operator of those in trouble. Alone deletes blobs. Works on ciphertext, with no data key.
  */
 @Module({
-  imports: [ConnectionsModule, ContentsModule, FilesModule, JobsModule, MovingModule],
+  imports: [ConnectionsModule, ContentsModule, FilesModule, JobsModule, HomesModule, MovingModule],
   providers: [
     ConnectionAlerts,
     SendAlert,
