@@ -3,9 +3,12 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type BlobName, type Clock, systemClock } from '#storage';
+import { ConnectionPool } from '../src/connections/index.js';
+import { Hedging } from '../src/transfers/hedging.js';
 import { Client } from './support/client.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
-import { blobsOnDisk, intruder, upkeep } from './support/inside.js';
+import { blobsOnDisk, inside, intruder, upkeep } from './support/inside.js';
 import { newPerson, signIn } from './support/people.js';
 
 const CHUNK = 256 * 1024;
@@ -17,6 +20,15 @@ let folder: string;
 const places: string[] = [];
 const connections: string[] = [];
 const clients: Client[] = [];
+/** Connections whose reads never end by themselves. */
+const hanging = new Set<string>();
+/** The time of the gateway's readers: quicker, so that waiting for a place that hangs takes less of ours; and put forward. */
+const PACE = 4;
+let skewMs = 0;
+const readersClock: Clock = {
+  now: () => systemClock.now() * PACE + skewMs,
+  sleep: (ms, signal) => systemClock.sleep(ms / PACE, signal),
+};
 
 beforeAll(async () => {
   gateway = await startGateway({ environment: { TESSERA_CHUNK_BYTES: String(CHUNK) } });
@@ -32,7 +44,26 @@ beforeAll(async () => {
     places.push(path);
     connections.push(made.json<{ id: string }>().id);
   }
+  const pool = inside(gateway, ConnectionPool);
+  const open = pool.provider.bind(pool);
+  pool.provider = async (id, patience) => {
+    const provider = await open(id, patience);
+    return hanging.has(id)
+      ? { ...provider, get: (_name: BlobName, _range, options) => silence(options?.signal) }
+      : provider;
+  };
+  inside(gateway, Hedging).clock = readersClock;
 });
+
+async function* silence(signal?: AbortSignal): AsyncGenerator<Buffer> {
+  yield await new Promise<Buffer>((_, reject) =>
+    signal?.addEventListener('abort', () => reject(signal.reason as Error)),
+  );
+}
+
+/** Who was late is asked as before, and the minute's hedges are over. */
+const minutesLater = (): void => void (skewMs += 120_000);
+
 afterAll(async () => {
   for (const client of clients) client[Symbol.dispose]();
   await gateway?.stop();
@@ -65,7 +96,7 @@ function* subsets(most: number, from = 0, of = PLACES): Generator<number[]> {
 }
 
 /** What may become of a place; each answers how it is undone. */
-const FATES: Record<string, (place: string) => Promise<() => Promise<void>>> = {
+const FATES: Record<string, (place: string, connection: string) => Promise<() => Promise<void>>> = {
   'is dead': async (place) => {
     await rename(place, `${place}.away`);
     return () => rename(`${place}.away`, place);
@@ -87,10 +118,17 @@ const FATES: Record<string, (place: string) => Promise<() => Promise<void>>> = {
     await Promise.all(blobs.map((blob, nth) => writeFile(blob, whole[nth]!.subarray(0, whole[nth]!.length / 2))));
     return async () => void (await Promise.all(blobs.map((blob, nth) => writeFile(blob, whole[nth]!))));
   },
+  hangs: async (_place, connection) => {
+    minutesLater();
+    hanging.add(connection);
+    return async () => void hanging.delete(connection);
+  },
 };
+/** What comes of waiting for a place that hangs is nobody's business here: only that it takes about its hedge time. */
+const SOON_MS = 10_000;
 
 async function lose(fate: string, lost: readonly number[]): Promise<() => Promise<void>> {
-  const undo = await Promise.all(lost.map((place) => FATES[fate]!(places[place]!)));
+  const undo = await Promise.all(lost.map((place) => FATES[fate]!(places[place]!, connections[place]!)));
   return async () => void (await Promise.all(undo.map((one) => one())));
 }
 
@@ -138,7 +176,9 @@ describe.each([
   it.each(Object.keys(FATES))('is read whole, and any range of it, when any place or places %s', async (fate) => {
     for (const lost of losses) {
       restore = await lose(fate, lost);
+      const began = performance.now();
       await isWhole(person, 'kept', plain);
+      if (fate === 'hangs') expect(performance.now() - began).toBeLessThan(SOON_MS);
       await restore();
       restore = null;
     }
@@ -196,6 +236,28 @@ describe('an upload during which places are lost', () => {
     const gone = lost.map((place) => connections[place]!);
     for (const { shards } of chunks) expect(new Set(shards.map(({ connection }) => connection)).size).toBe(3);
     expect(chunks.at(-1)!.shards.filter(({ connection }) => gone.includes(connection))).toEqual([]);
+  });
+});
+
+describe('a file that is read while others are stored', () => {
+  it.each(Object.keys(FATES))('is whole whenever a place %s', async (fate) => {
+    const person = await personWith(2, 1, PLACES);
+    const plain = randomBytes(3 * CHUNK + 1);
+    expect((await person.put('kept', plain)).status).toBe(201);
+    const later = randomBytes(6 * CHUNK);
+    async function* slowly(): AsyncGenerator<Buffer> {
+      for (let nth = 0; nth < 6; nth += 1) {
+        await restore?.();
+        restore = await lose(fate, [nth]);
+        await isWhole(person, 'kept', plain);
+        yield later.subarray(nth * CHUNK, (nth + 1) * CHUNK);
+      }
+    }
+    const answers = await Promise.all([person.put('later', slowly()), person.put('beside', plain)]);
+    expect(answers.map(({ status }) => status)).toEqual([201, 201]);
+    await restore?.();
+    restore = null;
+    await isWhole(person, 'later', later);
   });
 });
 

@@ -13,7 +13,7 @@ const STALL_MS = 2_000;
 /** Of the parts of a minute, one in so many may be asked for twice. */
 const ONE_IN = 10;
 /** So many may be in any minute: where few read, asking twice cannot be what makes everything slow. */
-const ALWAYS = 10;
+const ALWAYS = 30;
 const SECONDS = 60;
 
 /**

@@ -97,11 +97,16 @@ class Race {
     const [before, beside] = this.ways;
     const tardy = this.ways.map((way) => way.lateAt(now));
     for (const shard of tardy.flat()) this.late.add(shard);
+    for (const shard of this.late) if (this.ways.some((way) => way.hasAnswered(shard))) this.late.delete(shard);
     const again = now + this.rules.againMs;
     this.ways.forEach((way, nth) => tardy[nth]?.forEach((shard) => way.expect(shard, again)));
     if (beside && tardy[1]?.length === 0) return;
     const other = this.rules.another(this.reached, this.late);
-    if (!other) return;
+    if (!other) {
+      // Somebody may have been late once, and would answer now.
+      this.late.clear();
+      return;
+    }
     this.all.push(other);
     if (beside) this.drop([beside]);
     this.ways = [before as Way, other];

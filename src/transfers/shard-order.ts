@@ -1,8 +1,10 @@
 import type { ChunkRow } from '../contents/index.js';
 
 export interface ConnectionManners {
-  /** It failed lately, or let somebody wait. */
+  /** It failed lately: it most likely fails again, and soon. */
   readonly shunned: (connection: string) => boolean;
+  /** It let somebody wait: it most likely does so again. */
+  readonly isLate: (connection: string) => boolean;
   /** Until its first byte usually comes; 0 where nothing is known. */
   readonly medianMs: (connection: string) => number;
 }
@@ -21,11 +23,12 @@ const MUCH_SLOWER = 4;
 export function inOrder(
   rows: readonly Pick<ChunkRow, 'shard' | 'fault' | 'connection'>[],
   needed: number,
-  { shunned, medianMs }: ConnectionManners,
+  { shunned, isLate, medianMs }: ConnectionManners,
 ): number[] {
-  const ranks = rows.map((row) => (row.fault !== null ? 2 : shunned(row.connection) ? 1 : 0));
+  const manners = (connection: string): number => (isLate(connection) ? 2 : shunned(connection) ? 1 : 0);
+  const ranks = rows.map((row) => (row.fault === null ? 0 : 3) + manners(row.connection));
   const usable: { shard: number; rank: number; ms: number }[] = [];
-  for (let rank = 0; rank <= 2 && usable.length < needed; rank += 1) {
+  for (let rank = 0; rank <= 5 && usable.length < needed; rank += 1) {
     rows.forEach(({ shard, connection }, nth) => {
       if (ranks[nth] === rank) usable.push({ shard, rank, ms: medianMs(connection) });
     });

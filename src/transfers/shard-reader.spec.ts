@@ -207,6 +207,19 @@ describe('a place that hangs', () => {
     }
   });
 
+  it('is not waited for where those that do answer were late before', async () => {
+    const places = await placesOf(4, 2, { 1: HANGS, 4: HANGS });
+    times.noteLate('place 5', clock.now());
+    const { ms, result } = await timed(places.read());
+    expect([result.equals(sealed), ms]).toEqual([true, 400]);
+  });
+
+  it('is got around also where another one was late for once', async () => {
+    const places = await placesOf(4, 2, { 1: HANGS, 4: HANGS, 3: slow(250) });
+    const { ms, result } = await timed(places.read());
+    expect([result.equals(sealed), ms <= 1500]).toEqual([true, true]);
+  });
+
   it('beside one that lies is not waited for while all are compared', async () => {
     const places = await placesOf(4, 2, { 1: HANGS });
     places.kept[2]!.blobs.set(BLOB, someBytes(places.kept[2]!.blobs.get(BLOB)!.length, 'garbage'));
@@ -270,7 +283,7 @@ describe('asking elsewhere', () => {
     expect(downloads.used).toBe(0);
   });
 
-  it('is done for ten parts a minute where few are read, and for a tenth of them where many are', async () => {
+  it('is done for thirty parts a minute where few are read, and for a tenth of them where many are', async () => {
     const hedgesOf = async (parts: number): Promise<number> => {
       for (let nth = 0; nth < parts; nth += 1) hedging.countPart();
       let hedges = 0;
@@ -281,18 +294,18 @@ describe('asking elsewhere', () => {
       }
       return hedges;
     };
-    expect(await hedgesOf(20)).toBe(10);
+    expect(await hedgesOf(20)).toBe(30);
     await clock.pass(61_000);
     expect(await hedgesOf(5000)).toBe(500);
     await clock.pass(30_000);
     expect(await hedgesOf(0)).toBe(0);
     await clock.pass(31_000);
-    expect(await hedgesOf(0)).toBe(10);
+    expect(await hedgesOf(0)).toBe(30);
   });
 
   it('goes on later for who could not do it at once', async () => {
     const places = await placesOf(2, 1, { 0: HANGS });
-    const held = Array.from({ length: 10 }, () => hedging.tryHedge(1));
+    const held = Array.from({ length: 30 }, () => hedging.tryHedge(1));
     held.forEach((one) => one?.release());
     const { ms, result } = await timed(places.read());
     expect([result.equals(sealed), ms >= 59_000, ms <= 61_000]).toEqual([true, true, true]);
@@ -323,6 +336,14 @@ describe('whom to ask first', () => {
   it('is none where a fault was found, as long as others will do', async () => {
     const places = await placesOf(2, 1);
     Object.assign(places.chunk.rows[0]!, { fault: 'missing' });
+    await timed(places.read());
+    expect(places.gets(0)).toBe(0);
+  });
+
+  it('is none that was late, also where all are said to be faulty', async () => {
+    const places = await placesOf(1, 1);
+    for (const row of places.chunk.rows) Object.assign(row, { fault: 'missing' });
+    times.noteLate('place 0', clock.now());
     await timed(places.read());
     expect(places.gets(0)).toBe(0);
   });

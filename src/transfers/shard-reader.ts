@@ -15,6 +15,8 @@ interface PartOfChunk {
   readonly part: ShardPart;
 }
 
+const NOBODY: ReadonlySet<number> = new Set();
+
 /** What is in hand of each shard while all are compared with their digests. */
 const COMPARING: Fetching = { pieceLength: 64 * 1024, patience: 'short' };
 
@@ -118,10 +120,12 @@ export class ShardReader {
     return true;
   }
 
-  private usable(chunk: ChunkShards): number[] {
+  private usable(chunk: ChunkShards, late: ReadonlySet<number> = NOBODY): number[] {
     const { shunned, hedging } = this.reading;
-    return inOrder(this.there(chunk), this.code.data, {
-      shunned: (connection) => shunned(connection) || hedging.isLate(connection),
+    const there = this.there(chunk).filter(({ shard }) => !late.has(shard));
+    return inOrder(there, this.code.data, {
+      shunned,
+      isLate: (connection) => hedging.isLate(connection),
       medianMs: (connection) => hedging.medianMs(connection),
     });
   }
@@ -140,8 +144,7 @@ export class ShardReader {
     hedging.countPart();
     const another = (reached: number, late: ReadonlySet<number>): Way | null => {
       const range = { offset: at + reached, length: part.length - reached };
-      const others = this.usable(chunk).filter((shard) => !late.has(shard));
-      const [instead] = shardLayout(this.code, sealedLength, range, others) ?? [];
+      const [instead] = shardLayout(this.code, sealedLength, range, this.usable(chunk, late)) ?? [];
       if (!instead) return null;
       const held = hedging.tryHedge(ShardStreams.inHand(instead, fetching.pieceLength));
       return held && new Way((one) => this.streams.part(chunk, instead, { ...fetching, patience: 'none' }, one), held);

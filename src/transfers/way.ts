@@ -11,6 +11,7 @@ export type Step = { readonly way: Way } & (
 export class Way {
   private readonly stopping = new AbortController();
   private readonly due = new Map<number, number>();
+  private readonly heard = new Set<number>();
   private readonly pieces: AsyncGenerator<Buffer>;
   private step: Promise<Step> | null = null;
   private failure: unknown;
@@ -34,6 +35,12 @@ export class Way {
 
   answered(shard: number): void {
     this.due.delete(shard);
+    this.heard.add(shard);
+  }
+
+  /** Whether it has answered all that it was asked so far. */
+  hasAnswered(shard: number): boolean {
+    return this.heard.has(shard) && !this.due.has(shard);
   }
 
   awaits(shard: number): boolean {
