@@ -1,5 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { readFile, rename, rm } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ShardDigest } from '#dispersal';
 import { Repair } from '../src/upkeep/moving/index.js';
@@ -13,7 +14,11 @@ import { blobsOnDisk, inside, intruder, upkeep } from './support/inside.js';
 import { newPerson, signIn } from './support/people.js';
 import { connectPlaces, type TestPlace, type TestPlaces } from './support/places.js';
 
-const CHUNK = 64 * 1024;
+/** `npm run search:heal` heals 5,000 shards of a mebibyte. */
+const BLOBS = Number(process.env['HEAL_BLOBS'] ?? 200);
+const CHUNK = Number(process.env['HEAL_CHUNK'] ?? 64 * 1024);
+const LONG = BLOBS > 1000 ? 1_800_000 : 60_000;
+const FILE = 50;
 
 let gateway: TestGateway;
 let admin: Client;
@@ -88,43 +93,53 @@ async function isWhole(own: readonly TestPlace[]): Promise<void> {
   expect(new Set(shards.map(({ chunk, connection }) => `${chunk} ${connection}`)).size).toBe(shards.length);
 }
 
-it('an emptied place heals to full strength while the gateway serves', async () => {
-  const { person, own } = await personOn(3, 2, 1);
-  const plain = randomBytes(250 * CHUNK);
-  expect((await person.put('kept', plain)).status).toBe(201);
-  const emptied = await empty(own[1]!);
-  expect(emptied).toBe(250);
+/** Reads and writes as a few people would, until it is told to end; answers how often. */
+function serve(person: Client, path: string, plain: Buffer): () => Promise<{ reads: number; writes: number }> {
   const served = { reads: 0, writes: 0 };
-  let healing = true;
+  const end = new AbortController();
   const serving = (async () => {
-    while (healing) {
+    while (!end.signal.aborted) {
       const start = randomInt(plain.length - 1000);
-      const part = await person.get('kept', { range: `bytes=${start}-${start + 999}` });
+      const part = await person.get(path, { range: `bytes=${start}-${start + 999}` });
       expect(part.body.equals(plain.subarray(start, start + 1000))).toBe(true);
       served.reads += 1;
       expect((await person.put(`new-${served.writes}`, randomBytes(5000))).status).toBe(201);
       served.writes += 1;
+      await pause(served.reads % 10 === 0 ? 3_000 : 20, undefined, { signal: end.signal }).catch(() => {});
     }
   })();
+  return async () => {
+    end.abort();
+    await serving;
+    return served;
+  };
+}
+
+it('an emptied place heals to full strength while the gateway serves', { timeout: 2 * LONG }, async () => {
+  const { person, own } = await personOn(3, 2, 1);
+  const plain = randomBytes(FILE * CHUNK);
+  for (let nth = 0; nth < BLOBS / FILE; nth += 1) expect((await person.put(`kept-${nth}`, plain)).status).toBe(201);
+  expect(await empty(own[1]!)).toBe(BLOBS);
+  const ended = serve(person, 'kept-0', plain);
   const began = performance.now();
   await upkeep(gateway);
-  await vi.waitFor(async () => expect((await repairJob()).state).toBe('done'), { timeout: 60_000, interval: 100 });
-  healing = false;
-  await serving;
-  const job = await repairJob();
-  expect(job.progress).toMatchObject({ done: 250, total: 250 });
+  await vi.waitFor(async () => expect((await repairJob()).state).toBe('done'), { timeout: LONG, interval: 100 });
+  const seconds = (performance.now() - began) / 1000;
+  const { reads, writes } = await ended();
+  expect((await repairJob()).progress).toMatchObject({ done: BLOBS, total: BLOBS });
   const [entry] = await rows<{ details: string }>(`select details from audit_inbox where action = 'shards.repaired'
     union all select details from audit_chain where action = 'shards.repaired'`);
   const { shards, bytes, read, written, waiting } = JSON.parse(entry!.details) as Record<string, number>;
+  const perByte = [read! / bytes!, written! / bytes!];
   console.log(
-    `healed ${emptied} shards in ${Math.round(performance.now() - began)} ms: ${(read! / bytes!).toFixed(2)} bytes read and ` +
-      `${(written! / bytes!).toFixed(2)} written per byte healed; served ${served.reads} reads and ${served.writes} writes`,
+    `${shards} shards of ${bytes! / shards!} bytes healed in ${seconds.toFixed(1)} s; ` +
+      `${perByte[0]} bytes read and ${perByte[1]} written per byte healed; ${reads} reads and ${writes} writes served`,
   );
-  expect([shards, waiting, read! / bytes!, written! / bytes!]).toEqual([250, 0, 2, 1]);
-  expect(served.reads).toBeGreaterThan(0);
+  expect([shards, waiting, ...perByte]).toEqual([BLOBS, 0, 2, 1]);
+  expect(reads).toBeGreaterThan(0);
   await isWhole(own);
-  expect((await person.placement('kept')).json<{ survives: number }>().survives).toBe(1);
-  expect((await person.get('kept')).body.equals(plain)).toBe(true);
+  expect((await person.placement('kept-0')).json<{ survives: number }>().survives).toBe(1);
+  expect((await person.get(`kept-${BLOBS / FILE - 1}`)).body.equals(plain)).toBe(true);
 });
 
 describe('a place that nobody waits for any more', () => {

@@ -314,7 +314,7 @@ describe('while a shard is moved', () => {
     const plain = await store(`commit-${when}`);
     const shard = (await shardsOf(`commit-${when}`))[0]!;
     await note(shard.blob, 'missing');
-    proxy.cutAt('COMMIT', when, { following: 'set blob = lively.id' });
+    proxy.cutAt('COMMIT', when, { following: 'swap-move' });
     expect((await move(shard, 'repair')).outcome).toBe('moved');
     expect(proxy.hasCut).toBe(true);
     await isSound(`commit-${when}`, plain);

@@ -2,6 +2,7 @@ import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationS
 import {
   askingBeforeDeletes,
   briskRetryBudget,
+  isInSecondLine,
   keepsTemporaries,
   type ListsFolders,
   listsFolders,
@@ -36,6 +37,7 @@ export class ConnectionPool implements BeforeApplicationShutdown, OnApplicationS
   /** Of what is open: by the row that it was opened with. */
   readonly generations = new Map<string, number>();
   private readonly stopping = new AbortController();
+  private peopleAt = -Infinity;
 
   constructor(
     private readonly database: Database,
@@ -51,7 +53,13 @@ export class ConnectionPool implements BeforeApplicationShutdown, OnApplicationS
 
   /** Throws what opening throws (ConnectionAway, MarkerAlarm …); the next call tries again. */
   async provider(id: string, patience: Patience = 'usual'): Promise<StorageProvider> {
+    if (!isInSecondLine()) this.peopleAt = performance.now();
     return (await (this.opened.get(id) ?? this.openOnce(id)))[patience];
+  }
+
+  /** For how long nobody but upkeep has asked for any connection here: no longer than a chunk takes while somebody is served. */
+  get quietMs(): number {
+    return performance.now() - this.peopleAt;
   }
 
   /** Whoever shows the folders of this connection; undefined where its provider cannot. */

@@ -10,6 +10,7 @@ import {
   type Pass,
   type ProviderLimits,
   type RequestGate,
+  SecondLine,
 } from '#storage';
 import { Database } from '../database/index.js';
 import { Ephemeral } from '../ephemeral/index.js';
@@ -32,6 +33,8 @@ interface Paced {
 interface OwnGate {
   readonly provider: string;
   readonly paced: PacedGate;
+  /** What upkeep asks comes after what people ask. */
+  readonly line: SecondLine;
   used: boolean;
   known: string;
 }
@@ -144,7 +147,7 @@ export class Gates implements OnModuleInit, OnApplicationShutdown {
       holder: () => this.lease.id,
       limits: gateLimits(provider, limits),
     });
-    const gate = { provider, paced, used: false, known: JSON.stringify(limits) };
+    const gate = { provider, paced, line: new SecondLine(paced), used: false, known: JSON.stringify(limits) };
     this.gates.set(id, gate);
     this.traffic.limitDay(id, dayLimit(provider, limits));
     return gate;
@@ -160,7 +163,7 @@ export class Gates implements OnModuleInit, OnApplicationShutdown {
     gate.used = true;
     const full = request.kind === 'upload' ? this.traffic.dayIsFullFor(id, request.bytes) : 0;
     if (full > 0) throw new DayUsedUp(full);
-    const pass = await gate.paced.enter(request, signal);
+    const pass = await gate.line.enter(request, signal);
     const moved = movedBy(request);
     if (moved) this.traffic.moves(id, provider, moved.direction, moved.bytes);
     return {

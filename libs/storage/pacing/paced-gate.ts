@@ -28,6 +28,8 @@ export interface GateState {
   /** How long a request would wait now. */
   readonly backlogMs: number;
   readonly waiting: number;
+  /** How many requests it takes at once, as far as is known. */
+  readonly places: number;
   readonly inHand: number;
   readonly learned: Learned;
 }
@@ -113,6 +115,7 @@ export class PacedGate implements RequestGate {
       resting: this.experience.known.opened > 0,
       backlogMs: this.backlogMs({ kind: 'upload' }),
       waiting: this.lines.length,
+      places: this.most(),
       inHand: this.inHand,
       learned: this.experience.known,
     };

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { Fault } from '#contracts';
+import { inSecondLine } from '#storage';
 import {
   ConnectionHealth,
   ConnectionPool,
@@ -67,8 +68,12 @@ export class MoveShard {
     private readonly sources: GatherShards,
   ) {}
 
-  /** Throws what the signal aborts with, and what is nobody's doing here (the database is away). */
-  async run(id: ShardId, why: MoveReason, options: MoveOptions): Promise<Moved> {
+  /** Comes after what people ask of the same connections. Throws what the signal aborts with, and what is nobody's doing here (the database is away). */
+  run(id: ShardId, why: MoveReason, options: MoveOptions): Promise<Moved> {
+    return inSecondLine(() => this.runBehind(id, why, options));
+  }
+
+  private async runBehind(id: ShardId, why: MoveReason, options: MoveOptions): Promise<Moved> {
     options.signal.throwIfAborted();
     const shards = await shardsOfChunk(this.database, id);
     const wanted = shards.find(({ shard }) => shard === id.shard);

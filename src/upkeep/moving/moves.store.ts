@@ -70,38 +70,42 @@ export async function beginMove(
   sql: Sql,
   { id, from, to, why, leaseSeconds }: BeginMove,
 ): Promise<number | 'gone' | 'busy' | 'taken'> {
-  const key = [id.account, id.content, id.chunk, id.shard];
-  if (!(await holdPublished(sql, id))) return 'gone';
-  await sql.query('select 1 from chunks where account = $1 and content = $2 and index = $3 for no key update', [
-    id.account,
-    id.content,
-    id.chunk,
-  ]);
-  const [found] = await sql.query<{ there: boolean; busy: boolean; taken: boolean }>(
-    `select exists (select 1 from shards where account = $1 and content = $2 and chunk = $3 and shard = $4 and blob = $5) as there,
-       exists (select 1 from moves where account = $1 and content = $2 and chunk = $3 and shard = $4) as busy,
-       exists (
-         select 1 from (
-           select shard, blob from shards where account = $1 and content = $2 and chunk = $3
-           union all select shard, to_blob from moves where account = $1 and content = $2 and chunk = $3) as other
-         join blobs b on b.account = $1 and b.id = other.blob and b.state in ('intended', 'live')
-         join connections k on k.id = b.connection and k.removed_at is null
-         where other.shard <> $4 and k.domain = $6) as taken`,
-    [...key, from, to.domain],
+  const held = await sql.prepared(
+    'hold-chunk',
+    `select 1 from contents c join chunks k on k.account = c.account and k.content = c.id
+     where c.account = $1 and c.id = $2 and c.state = 'published' and k.index = $3
+     for share of c for no key update of k`,
+    [id.account, id.content, id.chunk],
   );
-  if (found?.busy) return 'busy';
-  if (!found?.there) return 'gone';
-  if (found.taken) return 'taken';
-  await sql.execute(
-    `insert into blobs (account, id, connection, name, length, state) values ($1, $2, $3, $4, $5, 'intended')`,
-    [id.account, to.blob, to.connection, to.name, to.length],
+  if (held.length === 0) return 'gone';
+  const [begun] = await sql.prepared<{ there: boolean; busy: boolean; taken: boolean; fence: number | null }>(
+    'begin-move',
+    `with other as (
+       select shard, blob from shards where account = $1 and content = $2 and chunk = $3 and shard <> $4
+       union all
+       select shard, to_blob from moves where account = $1 and content = $2 and chunk = $3 and shard <> $4
+     ), seen as (
+       select exists (
+           select 1 from shards where account = $1 and content = $2 and chunk = $3 and shard = $4 and blob = $5) as there,
+         exists (select 1 from moves where account = $1 and content = $2 and chunk = $3 and shard = $4) as busy,
+         exists (
+           select 1 from other join blobs b on b.account = $1 and b.id = other.blob and b.state in ('intended', 'live')
+           join connections k on k.id = b.connection and k.removed_at is null where k.domain = $6) as taken
+     ), intended as (
+       insert into blobs (account, id, connection, name, length, state)
+       select $1::uuid, $7::uuid, $8::uuid, $9::text, $10::bigint, 'intended' from seen where there and not busy and not taken
+       returning id
+     ), begun as (
+       insert into moves (account, content, chunk, shard, from_blob, to_blob, why, fence, lease_until)
+       select $1::uuid, $2::uuid, $3::int, $4::smallint, $5::uuid, id, $11::text, nextval('upkeep_fence'),
+         now() + make_interval(secs => $12) from intended returning fence
+     )
+     select there, busy, taken, (select fence from begun) as fence from seen`,
+    [...keyOf(id), from, to.domain, to.blob, to.connection, to.name, to.length, why, leaseSeconds],
   );
-  const begun = await sql.query<{ fence: number }>(
-    `insert into moves (account, content, chunk, shard, from_blob, to_blob, why, fence, lease_until)
-     values ($1, $2, $3, $4, $5, $6, $7, nextval('upkeep_fence'), now() + make_interval(secs => $8)) returning fence`,
-    [...key, from, to.blob, why, leaseSeconds],
-  );
-  return (begun[0] as { fence: number }).fence;
+  if (!begun || begun.busy) return begun ? 'busy' : 'gone';
+  if (!begun.there) return 'gone';
+  return begun.fence ?? 'taken';
 }
 
 /** False when somebody took the move away: from then on nothing of it counts. */
@@ -127,28 +131,28 @@ export interface Swap {
  * was made answers as it did. `lost` and `gone` have changed nothing.
  */
 export async function swapMove(sql: Sql, id: ShardId, swap: Swap): Promise<'moved' | 'lost' | 'gone'> {
-  const key = [id.account, id.content, id.chunk, id.shard];
   if (!(await holdPublished(sql, id))) return 'gone';
-  const ended = await sql.execute(
-    `delete from moves where account = $1 and content = $2 and chunk = $3 and shard = $4 and fence = $5 and to_blob = $6`,
-    [...key, swap.fence, swap.to],
-  );
-  if (ended === 0) return (await liesIn(sql, id, swap.to)) ? 'moved' : 'lost';
-  const moved = await sql.execute(
-    `with lively as (
+  const [done] = await sql.prepared<{ ended: boolean; moved: boolean }>(
+    'swap-move',
+    `with ended as (
+       delete from moves where account = $1 and content = $2 and chunk = $3 and shard = $4 and fence = $5 and to_blob = $6
+       returning 1
+     ), lively as (
        update blobs set state = 'live', checksum = $7, proved_at = now()
-       where account = $1 and id = $6 and state = 'intended' returning id
+       where account = $1 and id = $6 and state = 'intended' and exists (select 1 from ended) returning id
+     ), moved as (
+       update shards set blob = lively.id, "offset" = 0, home = null from lively
+       where account = $1 and content = $2 and chunk = $3 and shard = $4 and blob = $8 returning 1
+     ), freed as (
+       update blobs set ${CONDEMNED} where account = $1 and id = $8 and exists (select 1 from moved)
      )
-     update shards set blob = lively.id, "offset" = 0, home = null from lively
-     where account = $1 and content = $2 and chunk = $3 and shard = $4 and blob = $5`,
-    [...key, swap.from, swap.to, swap.checksum],
+     select exists (select 1 from ended) as ended, exists (select 1 from moved) as moved`,
+    [...keyOf(id), swap.fence, swap.to, swap.checksum, swap.from],
   );
-  if (moved === 0) {
-    await condemn(sql, id.account, swap.to);
-    return 'lost';
-  }
-  await condemn(sql, id.account, swap.from);
-  return 'moved';
+  if (!done?.ended) return (await liesIn(sql, id, swap.to)) ? 'moved' : 'lost';
+  if (done.moved) return 'moved';
+  await sql.execute(`update blobs set ${CONDEMNED} where account = $1 and id = $2`, [id.account, swap.to]);
+  return 'lost';
 }
 
 /** Ends a move that came to nothing: its row goes, what it may have left is condemned. Nothing, when it is not ours any more. */
@@ -183,8 +187,19 @@ export async function sweepLapsedMoves(sql: Sql, most: number): Promise<number> 
   return rows[0]?.swept ?? 0;
 }
 
+/** To be deleted; what lay on a removed connection is not looked for any more, and what is ended stays so. */
+const CONDEMNED = `
+  state = case when state in ('intended', 'live') then 'condemned' else state end,
+  condemned_at = coalesce(condemned_at, now()),
+  absent_looks = case state when 'gone' then 2 else absent_looks end`;
+
+function keyOf({ account, content, chunk, shard }: ShardId): [string, string, number, number] {
+  return [account, content, chunk, shard];
+}
+
 async function holdPublished(sql: Sql, { account, content }: ShardId): Promise<boolean> {
-  const held = await sql.query(
+  const held = await sql.prepared(
+    'hold-published',
     `select 1 from contents where account = $1 and id = $2 and state = 'published' for share`,
     [account, content],
   );
@@ -197,14 +212,4 @@ async function liesIn(sql: Sql, id: ShardId, blob: string): Promise<boolean> {
     [id.account, id.content, id.chunk, id.shard, blob],
   );
   return rows.length > 0;
-}
-
-/** To be deleted; what lay on a removed connection is not looked for any more. */
-async function condemn(sql: Sql, account: string, blob: string): Promise<void> {
-  await sql.execute(
-    `update blobs set state = case state when 'gone' then 'gone' else 'condemned' end,
-       condemned_at = coalesce(condemned_at, now()), absent_looks = case state when 'gone' then 2 else absent_looks end
-     where account = $1 and id = $2 and (state in ('intended', 'live') or state = 'gone' and absent_looks < 2)`,
-    [account, blob],
-  );
 }

@@ -1,5 +1,7 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { AuditRecord } from '../../audit/index.js';
+import { ConnectionPool } from '../../connections/index.js';
 import { Database } from '../../database/index.js';
 import { JobKinds, type JobRun, NotYet } from '../../jobs/index.js';
 import { type LostShard, lostShards } from './lost.store.js';
@@ -11,8 +13,10 @@ export const REPAIR = 'repair';
 
 /** What is in danger is looked at anew so often: what was lost meanwhile may be in more. */
 const SHARDS_AT_ONCE = 500;
-/** Most of a repair is waiting for connections. */
+/** Most of a repair is waiting for connections. While people are served, all lanes but one rest: a quarter is left to it. */
 const LANES = 4;
+const QUIET_MS = 1_000;
+const REST_MS = 200;
 /** When nothing more can be done now, it is tried again after this. */
 const AGAIN_SECONDS = 60;
 /** So many shards of one account that found no place, one after the other, speak for all of it. */
@@ -34,6 +38,7 @@ export class Repair implements OnModuleInit {
     private readonly database: Database,
     private readonly kinds: JobKinds,
     private readonly mover: MoveShard,
+    private readonly pool: ConnectionPool,
     private readonly audit: AuditRecord,
   ) {}
 
@@ -70,18 +75,22 @@ export class Repair implements OnModuleInit {
     shards: readonly LostShard[],
     tally: RepairTally,
   ): Promise<void> {
-    const waiting = shards.values();
+    const waiting = [...shards];
     const failure = new AbortController();
     const signal = AbortSignal.any([job.signal, failure.signal]);
-    const lane = async (): Promise<void> => {
-      for (const shard of waiting) {
-        if (signal.aborted) return;
+    const lane = async (first: boolean): Promise<void> => {
+      for (;;) {
+        while (!first && waiting.length > 0 && this.pool.quietMs < QUIET_MS && !signal.aborted) await pause(REST_MS);
+        const shard = waiting.shift();
+        if (!shard || signal.aborted) return;
         if (tally.setAside.accounts.includes(shard.account)) continue;
         tally.add(shard, await this.move(shard, signal), MOST_NOWHERE);
         await job.progress({ done: tally.healed, total: tally.total, note: tally.words() });
       }
     };
-    const lanes = Array.from({ length: LANES }, () => lane().catch((error: unknown) => failure.abort(error)));
+    const lanes = Array.from({ length: LANES }, (_, nth) =>
+      lane(nth === 0).catch((error: unknown) => failure.abort(error)),
+    );
     await Promise.all(lanes);
     signal.throwIfAborted();
   }
