@@ -9,3 +9,4 @@ export * from './health.js';
 export * from './jobs.js';
 export * from './problems.js';
 export * from './sharing.js';
+export * from './upkeep.js';

@@ -57,6 +57,9 @@ export abstract class Config {
     readonly hour: number | null;
     readonly days: number;
   };
+  /** 0 is never by itself. */
+  abstract readonly scrubHours: number;
+  abstract readonly proveDays: number;
   /** Who is told of connections in trouble, and what the messages are signed with. */
   abstract readonly alerts: { readonly url: Secret; readonly secret: Secret } | null;
   abstract readonly metricsToken: Secret | null;

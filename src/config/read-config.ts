@@ -75,6 +75,8 @@ function arrange(given: Settings): Config {
       hour: given.TESSERA_BACKUP_HOUR,
       days: given.TESSERA_BACKUP_DAYS,
     },
+    scrubHours: given.TESSERA_SCRUB_HOURS,
+    proveDays: given.TESSERA_PROVE_DAYS,
     alerts:
       given.TESSERA_ALERT_URL && given.TESSERA_ALERT_SECRET
         ? { url: given.TESSERA_ALERT_URL, secret: given.TESSERA_ALERT_SECRET }

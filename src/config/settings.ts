@@ -135,6 +135,18 @@ export const settings = z.object({
     .describe(
       'A backup is deleted so many days after it was made, once a newer one was proved readable. What was purged can be brought back from a backup until then.',
     ),
+  TESSERA_SCRUB_HOURS: kind
+    .wholeNumber(0, 8760)
+    .prefault('24')
+    .describe(
+      'Every connection is looked through for what is missing or damaged there once in so many hours. 0: only when somebody asks.',
+    ),
+  TESSERA_PROVE_DAYS: kind
+    .wholeNumber(1, 3650)
+    .prefault('30')
+    .describe(
+      'Within so many days every stored piece is proved to be whole: by its provider’s own checksum, or by reading it.',
+    ),
   TESSERA_DATABASE_CONNECTIONS: kind
     .wholeNumber(2, 500)
     .prefault('20')

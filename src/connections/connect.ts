@@ -18,7 +18,7 @@ import { AuditRecord } from '../audit/index.js';
 import { Config } from '../config/index.js';
 import { Database, violates } from '../database/index.js';
 import { Credentials, splitSecrets } from './credentials.js';
-import { insertConnection, noteMarked, type ConnectionRow, type NewConnection } from './connections.store.js';
+import { insertConnection, type ConnectionRow, type NewConnection } from './connections.store.js';
 import {
   AdminsOnly,
   AlreadyConnected,
@@ -28,6 +28,7 @@ import {
   ProviderUnknown,
 } from './errors.js';
 import { Markers } from './marker.js';
+import { noteMarked } from './marking.store.js';
 import { type OpenablePlace, ProviderOpener } from './provider-opener.js';
 import { type NewGrant, storeGrant } from './tokens.store.js';
 
@@ -161,7 +162,11 @@ export class Connect {
       await this.markers.write(place.id, provider, 0);
       return await this.database.tx(async (sql) => {
         const row = await insertConnection(sql, place);
-        await noteMarked(sql, row.id, 0, this.markers.epoch);
+        await noteMarked(sql, row.id, {
+          sequence: 0,
+          epoch: this.markers.epoch,
+          on: await this.markers.whereabouts(row),
+        });
         if (grant) await storeGrant(sql, row.id, grant);
         const details = { provider: place.provider, house: place.account === null };
         await this.audit.append(sql, {

@@ -34,6 +34,8 @@ export interface ConnectionRow {
   marked_sequence: number;
   /** The root epoch that the marker is sealed under. */
   marked_epoch: number | null;
+  /** What it was found to fail together with when its marker was last written; null where nobody looked. */
+  marked_on: string | null;
   /** Counts up with what every gateway that has it open must notice. */
   generation: number;
   /** An admin says that every gateway reads what waits there; see Spreads. */
@@ -46,7 +48,7 @@ export interface ConnectionRow {
 export const COLUMNS = `id, account, provider, label, identity, domain, folder, settings, credentials, credential_key,
   credential_epoch, enabled, priority, limits, alarm, given_up_at, needs_reconnect_at, last_success_at,
   last_error, last_error_at, space_total, space_used, space_free, marked_at,
-  marked_sequence, marked_epoch, generation, spool, drain_since, created_at`;
+  marked_sequence, marked_epoch, marked_on, generation, spool, drain_since, created_at`;
 
 export interface NewConnection {
   readonly id: string;
@@ -176,32 +178,8 @@ export async function installationId(sql: Sql): Promise<string> {
   return (rows[0] as { id: string }).id;
 }
 
-export async function noteMarked(sql: Sql, connection: string, sequence: number, epoch: number): Promise<void> {
-  await sql.execute(
-    `update connections set marked_sequence = greatest(marked_sequence, $2), marked_epoch = $3,
-       marked_at = coalesce(marked_at, now()) where id = $1`,
-    [connection, sequence, epoch],
-  );
-}
-
 export async function clearAlarm(sql: Sql, id: string): Promise<void> {
   await sql.execute('update connections set alarm = null, updated_at = now() where id = $1', [id]);
-}
-
-/** Where the blob sequence of this database stands: no marker of ours can honestly be ahead of it. */
-export async function blobSequence(sql: Sql): Promise<number> {
-  const rows = await sql.query<{ last: number }>(
-    'select case when is_called then last_value else 0 end as last from blob_sequence',
-  );
-  return rows[0]?.last ?? 0;
-}
-
-export async function hasBlobs(sql: Sql, connection: string): Promise<boolean> {
-  const rows = await sql.query<{ found: boolean }>(
-    `select exists (select 1 from blobs where connection = $1 and state in ('intended', 'live')) as found`,
-    [connection],
-  );
-  return rows[0]?.found ?? false;
 }
 
 export interface SpreadRow {

@@ -76,8 +76,12 @@ export async function jumpBlobSequence(sql: Sql, beyond: number): Promise<void> 
   );
 }
 
-/** Alarms that say nothing but that the database was older; it is not any more. Answers how many there were. */
-export function clearAhead(sql: Sql, alarm: string): Promise<number> {
+/**
+ * Alarms that say nothing but that the database was older; it is not any more. Answers how many there were. What the lost
+ * database has written on markers since, also on those that nobody has seen yet, is no reason for another.
+ */
+export async function clearAhead(sql: Sql, alarm: string): Promise<number> {
+  await sql.execute('update connections set marking_sequence = null where marking_sequence is not null');
   return sql.execute(
     `update connections set alarm = case when alarm = $1 then null else alarm end, seen_sequence = null, updated_at = now()
      where seen_sequence is not null or alarm = $1`,

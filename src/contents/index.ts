@@ -26,3 +26,18 @@ export { type Leaving, leavingFiles, leavingOf } from './leaving.store.js';
 export { settleRemoved } from './settle-removed.js';
 export { condemnAll, dropAllContents, eraseAllContents } from './erase-account.js';
 export { condemnedOf, giveUpBlobs } from './erase-account.store.js';
+export {
+  type BlobKey,
+  blobsNamed,
+  countLive,
+  countUnproved,
+  type KnownBlob,
+  noteListed,
+  noteProved,
+  noteUnlisted,
+  type ShardOfBlob,
+  shardsOf,
+  unlistedBlobs,
+  type Unproved,
+  unprovedBlobs,
+} from './scrubbing.store.js';

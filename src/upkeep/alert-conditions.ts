@@ -7,10 +7,11 @@ const SPARED_MOST = 256 * 1024 ** 2;
 
 /** What an operator should know of. A connection that somebody has switched off is nobody's worry. */
 export function conditionsOf(connection: WatchedConnection): Condition[] {
-  const { enabled, alarm, needsReconnect } = connection;
+  const { enabled, alarm, losses, needsReconnect } = connection;
   if (!enabled) return [];
   const found: Condition[] = [];
   if (alarm) found.push('alarm');
+  if (losses) found.push('losses');
   if (needsReconnect) found.push('needs-reconnect');
   else if (failsForLong(connection)) found.push('failing');
   if (isFull(connection)) found.push('full');

@@ -1,11 +1,13 @@
 import type { Sql } from '../database/index.js';
 
-export type Condition = 'alarm' | 'failing' | 'full' | 'needs-reconnect';
+export type Condition = 'alarm' | 'failing' | 'full' | 'losses' | 'needs-reconnect';
 
 export interface WatchedConnection {
   readonly id: string;
   readonly enabled: boolean;
   readonly alarm: boolean;
+  /** Something on it is known to be missing or damaged, and is not made anew elsewhere yet. */
+  readonly losses: boolean;
   readonly needsReconnect: boolean;
   readonly failures: number;
   readonly failingMs: number | null;
@@ -17,7 +19,8 @@ export interface WatchedConnection {
 
 const FACTS = `id, enabled, alarm is not null as alarm, needs_reconnect_at is not null as "needsReconnect", failures,
   extract(epoch from now() - failing_since)::double precision * 1000 as "failingMs",
-  space_total as total, space_free as free, alerted`;
+  space_total as total, space_free as free, alerted, exists (
+    select 1 from blobs b where b.connection = connections.id and b.state = 'live' and b.fault is not null) as losses`;
 
 export function watchedConnections(sql: Sql): Promise<WatchedConnection[]> {
   return sql.query(`select ${FACTS} from connections where removed_at is null order by id`);

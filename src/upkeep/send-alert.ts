@@ -18,6 +18,10 @@ const WORDS: Readonly<Record<Condition, readonly [string, string]>> = {
   ],
   failing: ['A connection has been failing for more than a minute.', 'A connection that was failing works again.'],
   full: ['A connection is full: new files go elsewhere.', 'A connection that was full has room again.'],
+  losses: [
+    'Stored pieces on a connection are missing or damaged. They are made anew elsewhere from the others, where there are enough.',
+    'No stored piece on a connection is missing or damaged any more.',
+  ],
   'needs-reconnect': ['A connection has to be connected anew by its owner.', 'A connection was connected anew.'],
 };
 

@@ -1,0 +1,66 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { countUnproved, type Unproved, unprovedBlobs } from '../../contents/index.js';
+import { Config } from '../../config/index.js';
+import { Database } from '../../database/index.js';
+import { NoteSeen } from './note-seen.js';
+import { readBlob } from './read-blob.js';
+import { noteScrub } from './scrubs.store.js';
+import { SecondLine } from './second-line.js';
+import { nothingSeen, RunOver, type Turn } from './turn.js';
+
+const AT_ONCE = 32;
+
+/** Reads blobs whole that no listing has proved, those whose last proof is the oldest first. */
+@Injectable()
+export class ByReading {
+  constructor(
+    @Inject(Config) private readonly config: Config,
+    private readonly database: Database,
+    private readonly line: SecondLine,
+    private readonly noteSeen: NoteSeen,
+  ) {}
+
+  async run(turn: Turn): Promise<void> {
+    const { scrub, job, provider } = turn;
+    if (scrub.cursor === null && scrub.read === 0 && scrub.toRead === 0) return this.begin(turn);
+    const left = scrub.toRead - scrub.read;
+    const which = this.which(turn);
+    // The day's share is read; what is overdue beyond it is read as well.
+    const beyond = left <= 0 && scrub.reads === 'due' ? { ...which, olderThanDays: this.config.proveDays } : which;
+    const most = left > 0 ? Math.min(AT_ONCE, left) : scrub.reads === 'due' ? AT_ONCE : 0;
+    const blobs = most === 0 ? [] : await unprovedBlobs(this.database, beyond, { after: scrub.cursor, most });
+    if (blobs.length === 0) return this.note(turn, { step: 'strays', cursor: null });
+    const seen = nothingSeen();
+    let bytes = 0;
+    await this.line.each(blobs, { connection: scrub.connection, signal: job.signal }, async (blob) => {
+      const verdict = await readBlob(provider, blob, job.signal);
+      if (verdict === 'whole') seen.read.push(blob);
+      else if (verdict !== 'unread') seen.faults[verdict].push(blob);
+      if (verdict !== 'missing') bytes += blob.length;
+    });
+    const add = { read: blobs.length, bytes };
+    await this.database.tx((sql) => this.noteSeen.run(sql, turn, seen, { cursor: blobs.at(-1)!.place, add }));
+  }
+
+  private async begin(turn: Turn): Promise<void> {
+    const { reads, known } = turn.scrub;
+    const left = await countUnproved(this.database, this.which(turn));
+    const share = Math.ceil((known * (this.config.scrubHours || 24)) / (24 * this.config.proveDays));
+    const toRead = reads === 'due' || reads === 'sample' ? Math.min(left, share) : left;
+    await this.note(turn, left === 0 ? { step: 'strays' } : { to_read: Math.max(1, toRead) });
+  }
+
+  private which({ scrub }: Turn): Unproved {
+    return {
+      connection: scrub.connection,
+      before: scrub.beganAt,
+      listing: scrub.unlistable ? new Date(0) : scrub.listingBeganAt,
+      damaged: scrub.asked,
+      olderThanDays: null,
+    };
+  }
+
+  private async note(turn: Turn, change: Parameters<typeof noteScrub>[2]): Promise<void> {
+    if (!(await noteScrub(this.database, turn.scrub, change))) throw new RunOver();
+  }
+}
