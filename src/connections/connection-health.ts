@@ -42,7 +42,6 @@ export type Shunned = 'full' | 'away' | 'paused' | 'saturated';
 export class ConnectionHealth {
   private readonly log = new Logger('connections');
   private readonly seen = new Map<string, Seen>();
-  private readonly usedAt = new Map<string, number>();
 
   constructor(
     private readonly database: Database,
@@ -51,10 +50,9 @@ export class ConnectionHealth {
   ) {}
 
   /** What passes no gate is counted by the call: a vault on a disk of ours. */
-  meter(id: string, provider: string, forPeople = true): Meter {
+  meter(id: string, provider: string): Meter {
     return {
       record: (call) => {
-        if (forPeople) this.usedAt.set(id, performance.now());
         if (this.gates.state(id) === null) this.count(id, provider, call);
         if (call.fault !== null) return;
         const seen = this.of(id);
@@ -96,12 +94,6 @@ export class ConnectionHealth {
     if (seen.awayUntil > now) return 'away';
     if (this.traffic.dayIsFullFor(id) > 0) return 'paused';
     return gate && gate.backlogMs > SATURATED_MS ? 'saturated' : null;
-  }
-
-  /** For how long nobody but upkeep has used it here; while others wait for their turn there, not at all. */
-  unusedMs(id: string): number {
-    if ((this.gates.state(id)?.waiting ?? 0) > 0) return 0;
-    return performance.now() - (this.usedAt.get(id) ?? -Infinity);
   }
 
   /** When the first of these may be tried again, which were all passed over; null where nothing says so. */

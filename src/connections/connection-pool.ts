@@ -13,18 +13,18 @@ import {
 import { Database } from '../database/index.js';
 import { aliveGateways, GatewayLease } from '../gateways/index.js';
 import { ConnectionHealth } from './connection-health.js';
-import { connectionById, type ConnectionRow } from './connections.store.js';
+import { connectionById } from './connections.store.js';
 import { DeletionHold } from './deletion-hold.js';
 import { ConnectionUnknown } from './errors.js';
 import { Markers } from './marker.js';
 import { ProviderOpener } from './provider-opener.js';
 
 /**
- * How long a call is tried again. `upkeep`: as `short`, and nobody counts it for people's use of the connection. `short`: just long enough to get over a hiccup, where another connection would do.
+ * How long a call is tried again. `short`: just long enough to get over a hiccup, where another connection would do.
  * `none`: not at all, where another one can be asked at once.
  * `usual`: reading as long as makes sense by itself, writing as long as a client waits for its answer.
  */
-export type Patience = 'usual' | 'short' | 'none' | 'upkeep';
+export type Patience = 'usual' | 'short' | 'none';
 const CLIENT_WAITS_MS = 30_000;
 
 /** The open connections of this gateway: each provider once, its marker checked, behaviour wrapped around it here and nowhere else. */
@@ -83,7 +83,8 @@ export class ConnectionPool implements BeforeApplicationShutdown, OnApplicationS
   async unchecked(id: string): Promise<StorageProvider> {
     const row = await connectionById(this.database, id);
     if (!row) throw new ConnectionUnknown();
-    return this.forUpkeep(row, await this.opener.openKept(row));
+    const brisk = retrying(await this.opener.openKept(row), { stop: this.stopping.signal, budget: briskRetryBudget });
+    return this.held(metered(brisk, this.health.meter(id, row.provider)));
   }
 
   /** An open provider that is the caller's from now on, to use and to close; the next use of the pool opens another. */
@@ -143,13 +144,7 @@ export class ConnectionPool implements BeforeApplicationShutdown, OnApplicationS
       usual: held(retrying(provider, { stop, writing: { totalMs: CLIENT_WAITS_MS } })),
       short: held(retrying(provider, { stop, budget: briskRetryBudget })),
       none: held(provider),
-      upkeep: this.forUpkeep(row, provider),
     };
-  }
-
-  private forUpkeep({ id, provider: kind }: ConnectionRow, provider: StorageProvider): StorageProvider {
-    const brisk = retrying(provider, { stop: this.stopping.signal, budget: briskRetryBudget });
-    return this.held(metered(brisk, this.health.meter(id, kind, false)));
   }
 
   private held(wrapped: StorageProvider): StorageProvider {

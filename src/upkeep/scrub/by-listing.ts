@@ -5,7 +5,7 @@ import { Database } from '../../database/index.js';
 import { NoteSeen } from './note-seen.js';
 import { readBlob } from './read-blob.js';
 import { beginListing, noteScrub } from './scrubs.store.js';
-import { SecondLine } from './second-line.js';
+import { BehindPeople } from './behind-people.js';
 import { noteStrays } from './strays.store.js';
 import { nothingSeen, RunOver, type Seen, type Turn } from './turn.js';
 
@@ -27,7 +27,7 @@ export class ByListing {
 
   constructor(
     private readonly database: Database,
-    private readonly line: SecondLine,
+    private readonly behind: BehindPeople,
     private readonly noteSeen: NoteSeen,
   ) {}
 
@@ -37,8 +37,8 @@ export class ByListing {
       const known = await countLive(this.database, scrub.connection);
       await this.note(turn, { known });
     }
-    const page = await this.line
-      .work(scrub.connection, job.signal, () => provider.list(scrub.cursor ?? undefined, { signal: job.signal }))
+    const page = await this.behind
+      .work(job.signal, () => provider.list(scrub.cursor ?? undefined, { signal: job.signal }))
       .catch((error: unknown) => this.stumble(turn, error));
     if (page === null) return;
     const next = page.nextCursor ?? null;
@@ -97,9 +97,9 @@ export class ByListing {
    * have everything repaired that it keeps well.
    */
   private async readDoubtful(turn: Turn, doubtful: readonly KnownBlob[], seen: Seen): Promise<void> {
-    const { scrub, job, provider } = turn;
+    const { job, provider } = turn;
     const shards = await shardsOf(this.database, doubtful);
-    await this.line.each(doubtful, { connection: scrub.connection, signal: job.signal }, async (blob) => {
+    await this.behind.each(doubtful, job.signal, async (blob) => {
       const verdict = await readBlob(provider, { ...blob, shards: shards.get(blob.blob) ?? [] }, job.signal);
       if (verdict === 'whole') seen.read.push(blob);
       else if (verdict !== 'unread') seen.faults[verdict].push(blob);

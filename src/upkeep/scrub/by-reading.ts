@@ -5,7 +5,7 @@ import { Database } from '../../database/index.js';
 import { NoteSeen } from './note-seen.js';
 import { readBlob } from './read-blob.js';
 import { noteScrub } from './scrubs.store.js';
-import { SecondLine } from './second-line.js';
+import { BehindPeople } from './behind-people.js';
 import { nothingSeen, RunOver, type Turn } from './turn.js';
 
 const AT_ONCE = 32;
@@ -16,7 +16,7 @@ export class ByReading {
   constructor(
     @Inject(Config) private readonly config: Config,
     private readonly database: Database,
-    private readonly line: SecondLine,
+    private readonly behind: BehindPeople,
     private readonly noteSeen: NoteSeen,
   ) {}
 
@@ -32,7 +32,7 @@ export class ByReading {
     if (blobs.length === 0) return this.note(turn, { step: 'strays', cursor: null });
     const seen = nothingSeen();
     let bytes = 0;
-    await this.line.each(blobs, { connection: scrub.connection, signal: job.signal }, async (blob) => {
+    await this.behind.each(blobs, job.signal, async (blob) => {
       const verdict = await readBlob(provider, blob, job.signal);
       if (verdict === 'whole') seen.read.push(blob);
       else if (verdict !== 'unread') seen.faults[verdict].push(blob);

@@ -35,7 +35,7 @@ export class CheckPlace {
 
   async open({ id }: ConnectionRow): Promise<OpenedPlace> {
     try {
-      return { provider: await this.pool.provider(id, 'upkeep'), ours: false };
+      return { provider: await this.pool.provider(id, 'short'), ours: false };
     } catch (error) {
       if (!(error instanceof MarkerAlarm)) throw error;
       return { provider: await this.pool.unchecked(id), ours: true };

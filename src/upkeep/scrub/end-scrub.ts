@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { AuditRecord } from '../../audit/index.js';
 import { Database } from '../../database/index.js';
-import { JobKinds, Jobs } from '../../jobs/index.js';
+import { Jobs } from '../../jobs/index.js';
+import { REPAIR } from '../moving/index.js';
 import { endScrub, hasFaults, type ScrubRow, scrubOf } from './scrubs.store.js';
 import { APART_SECONDS, type Turn } from './turn.js';
 
 /** A little beyond an hour, so that the second look certainly counts as one. */
 const SOON_SECONDS = APART_SECONDS + 300;
-const REPAIR_JOB = 'repair';
 
 /** Ends a scrub: the record is told of what it found, and repair is asked for where there is something to do. */
 @Injectable()
@@ -16,7 +16,6 @@ export class EndScrub {
     private readonly database: Database,
     private readonly audit: AuditRecord,
     private readonly jobs: Jobs,
-    private readonly kinds: JobKinds,
   ) {}
 
   async run({ job, row, scrub: { connection, run } }: Turn): Promise<void> {
@@ -33,8 +32,8 @@ export class EndScrub {
           details: told(scrub),
         });
       }
-      if (this.kinds.names.includes(REPAIR_JOB) && (await hasFaults(sql, connection))) {
-        await this.jobs.enqueue(sql, { kind: REPAIR_JOB, account: null, ids: {} });
+      if (await hasFaults(sql, connection)) {
+        await this.jobs.enqueue(sql, { kind: REPAIR, account: null, ids: {} });
       }
     });
   }

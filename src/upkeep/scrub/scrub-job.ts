@@ -1,4 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { inSecondLine } from '#storage';
 import { connectionById } from '../../connections/index.js';
 import { Database } from '../../database/index.js';
 import { JobKinds, type JobRun, NotYet } from '../../jobs/index.js';
@@ -49,7 +50,7 @@ export class ScrubJob implements OnModuleInit {
       attempts: null,
       cancellable: true,
       longestPauseSeconds: LONGEST_PAUSE_SECONDS,
-      run: (job) => this.run(job),
+      run: (job) => inSecondLine(() => this.run(job)),
     });
   }
 

@@ -15,7 +15,7 @@ import { RaiseAlarm } from './raise-alarm.js';
 import { ScrubJob } from './scrub-job.js';
 import { ScrubSteps } from './scrub-steps.js';
 import { ScrubController } from './scrub.controller.js';
-import { SecondLine } from './second-line.js';
+import { BehindPeople } from './behind-people.js';
 import { ShowScrub } from './show-scrub.js';
 import { SweepStrays } from './sweep-strays.js';
 import { Unlisted } from './unlisted.js';
@@ -39,7 +39,7 @@ import { Unlisted } from './unlisted.js';
     RaiseAlarm,
     ScrubJob,
     ScrubSteps,
-    SecondLine,
+    BehindPeople,
     ShowScrub,
     SweepStrays,
     Unlisted,

@@ -3,7 +3,7 @@ import { AccessRefused, type BlobName, ConsentWithdrawn } from '#storage';
 import { DeletionHold, Markers } from '../../connections/index.js';
 import { Database } from '../../database/index.js';
 import { RaiseAlarm } from './raise-alarm.js';
-import { SecondLine } from './second-line.js';
+import { BehindPeople } from './behind-people.js';
 import { forgetStrays, forgetSwept, hasStrays, sweepable } from './strays.store.js';
 import { advance, APART_SECONDS, type Turn } from './turn.js';
 
@@ -26,7 +26,7 @@ export class SweepStrays {
     private readonly markers: Markers,
     private readonly hold: DeletionHold,
     private readonly alarm: RaiseAlarm,
-    private readonly line: SecondLine,
+    private readonly behind: BehindPeople,
   ) {}
 
   /** True when there is nothing left to do, or nothing may be done. */
@@ -48,7 +48,7 @@ export class SweepStrays {
     const swept: string[] = [];
     let all = false;
     try {
-      await this.line.each(names, { connection, signal: job.signal }, async (name) => {
+      await this.behind.each(names, job.signal, async (name) => {
         if (await this.delete(turn, name as BlobName)) swept.push(name);
       });
       all = true;

@@ -3,7 +3,7 @@ import type { BlobName } from '#storage';
 import { type KnownBlob, noteUnlisted, unlistedBlobs } from '../../contents/index.js';
 import { Database } from '../../database/index.js';
 import { NoteSeen } from './note-seen.js';
-import { SecondLine } from './second-line.js';
+import { BehindPeople } from './behind-people.js';
 import { APART_SECONDS, nothingSeen, type Seen, type Turn } from './turn.js';
 
 const LOOKED_AT_ONCE = 200;
@@ -18,7 +18,7 @@ const LOST_AT_ONCE = 1_000;
 export class Unlisted {
   constructor(
     private readonly database: Database,
-    private readonly line: SecondLine,
+    private readonly behind: BehindPeople,
     private readonly noteSeen: NoteSeen,
   ) {}
 
@@ -44,7 +44,7 @@ export class Unlisted {
   private async ask(turn: Turn, blobs: readonly KnownBlob[], seen: Seen, waiting: KnownBlob[]): Promise<void> {
     const { scrub, job, provider } = turn;
     const now = scrub.asked || scrub.place === 'unmarked';
-    await this.line.each(blobs, { connection: scrub.connection, signal: job.signal }, async (blob) => {
+    await this.behind.each(blobs, job.signal, async (blob) => {
       if (!now && !blob.missed) return void waiting.push(blob);
       const found = await provider.stat(blob.name as BlobName, { signal: job.signal });
       if (found === null) seen.faults.missing.push(blob);

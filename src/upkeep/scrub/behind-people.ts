@@ -1,24 +1,27 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { ConnectionHealth } from '../../connections/index.js';
+import { ConnectionPool } from '../../connections/index.js';
 
-/** A connection that somebody has used so lately is in use. */
+/** While somebody has asked for a connection so lately, a quarter of the time is taken … */
 const IN_USE_MS = 1_000;
-/** Of a connection in use, upkeep takes a quarter of the time. */
 const PAUSES = 3;
+/** … and no piece of work is followed by a longer pause than this. */
 const LONGEST_PAUSE_MS = 10_000;
 const LANES = 4;
 
-/** Keeps upkeep behind people: while somebody uses a connection, it pauses for three times as long as it works there. */
+/**
+ * Keeps a scrub behind people where no gate does, as on disks: while somebody uses this gateway it rests for three times as
+ * long as it works. Beside that, its requests stand in the second line of every gate.
+ */
 @Injectable()
-export class SecondLine {
-  constructor(private readonly health: ConnectionHealth) {}
+export class BehindPeople {
+  constructor(private readonly pool: ConnectionPool) {}
 
-  async work<T>(connection: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  async work<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     signal.throwIfAborted();
     const began = performance.now();
     const result = await work();
-    if (this.health.unusedMs(connection) < IN_USE_MS) {
+    if (this.pool.quietMs < IN_USE_MS) {
       const ms = Math.min(LONGEST_PAUSE_MS, PAUSES * (performance.now() - began));
       await pause(ms, undefined, { signal, ref: false });
     }
@@ -26,17 +29,13 @@ export class SecondLine {
   }
 
   /** A few at one time. The first failure ends all lanes, when what is under way has ended. */
-  async each<T>(
-    items: readonly T[],
-    turn: { connection: string; signal: AbortSignal },
-    work: (item: T) => Promise<void>,
-  ) {
+  async each<T>(items: readonly T[], signal: AbortSignal, work: (item: T) => Promise<void>): Promise<void> {
     const waiting = items.values();
     let failed = false;
     const lane = async (): Promise<void> => {
       for (const item of waiting) {
         if (failed) return;
-        await this.work(turn.connection, turn.signal, () => work(item)).catch((error: unknown) => {
+        await this.work(signal, () => work(item)).catch((error: unknown) => {
           failed = true;
           throw error;
         });
