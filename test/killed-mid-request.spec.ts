@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { killAt, record, setStage, type Stage, type Verdict } from './crash/run.js';
 import { SCENARIOS } from './crash/scenarios.js';
 import { killPurgeAt, recordPurge, setPurgeStage } from './crash/purge.js';
+import { killRepairAt, recordRepair, setRepairStage } from './crash/repair.js';
 import { killRoundAt, leaveWork, recordRound } from './crash/upkeep-round.js';
 
 /** At every boundary instead of a sample: `npm run search:crash`, which wants the verdicts in this file. */
@@ -70,6 +71,19 @@ describe('a kill -9 at any boundary of a round of upkeep', () => {
       await killed('a round of upkeep', boundaries, (boundary) => killRoundAt(left, boundary));
     } finally {
       await left.site.remove();
+    }
+  });
+});
+
+describe('a kill -9 at any boundary of a repair', () => {
+  test('loses no shard, counts none that is not there, and is repaired in the end', { timeout: TIMEOUT }, async () => {
+    const lost = await setRepairStage();
+    try {
+      const boundaries = await recordRepair(lost);
+      expect(boundaries.filter((boundary) => boundary.includes('swap-move')).length).toBeGreaterThan(4);
+      await killed('a repair', boundaries, (boundary) => killRepairAt(lost, boundary));
+    } finally {
+      await lost.site.remove();
     }
   });
 });

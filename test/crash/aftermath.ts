@@ -44,6 +44,8 @@ async function leftInRows({ databaseUrl }: TestGateway): Promise<string[]> {
     databaseUrl,
     `select 'a content is ' || state as complaint from contents where state <> 'published'
      union all select 'a blob is ' || state from blobs where state <> 'live'
+     union all select 'a blob is ' || fault from blobs where fault is not null
+     union all select 'a shard is on its way' from moves
      union all select 'a blob belongs to no content' from blobs b
        where not exists (select 1 from shards s where s.account = b.account and s.blob = b.id)
      union all select 'a content belongs to no version' from contents c

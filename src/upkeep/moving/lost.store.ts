@@ -67,6 +67,16 @@ export async function lostShards(
   return { shards: rows, total: rows[0]?.total ?? 0 };
 }
 
+/** How many there are, with those that somebody moves already. */
+export async function countLost(sql: Sql): Promise<number> {
+  const rows = await sql.query<{ lost: number }>(
+    `with ${LOST}
+     select count(*) as lost from lost l join shards s on s.account = l.account and s.blob = l.id
+     join wanted w on w.account = s.account and w.content = s.content and w.chunk = s.chunk`,
+  );
+  return rows[0]?.lost ?? 0;
+}
+
 /** Whether anything is to be repaired. */
 export async function anythingLost(sql: Sql): Promise<boolean> {
   const rows = await sql.query<{ found: boolean }>(`with ${LOST} select exists (select 1 from wanted) as found`);

@@ -4,7 +4,8 @@ import { AuditRecord } from '../../audit/index.js';
 import { ConnectionPool } from '../../connections/index.js';
 import { Database } from '../../database/index.js';
 import { JobKinds, type JobRun, NotYet } from '../../jobs/index.js';
-import { type LostShard, lostShards } from './lost.store.js';
+import { LapsedMoves } from './lapsed-moves.js';
+import { countLost, type LostShard, lostShards } from './lost.store.js';
 import { MoveShard } from './move-shard.js';
 import type { Moved } from './moved.js';
 import { RepairTally } from './repair-tally.js';
@@ -17,8 +18,9 @@ const SHARDS_AT_ONCE = 500;
 const LANES = 4;
 const QUIET_MS = 1_000;
 const REST_MS = 200;
-/** When nothing more can be done now, it is tried again after this. */
+/** When nothing more can be done now, it is tried again after this; where others were at it, or more was lost meanwhile, soon. */
 const AGAIN_SECONDS = 60;
+const SOON_SECONDS = 5;
 /** So many shards of one account that found no place, one after the other, speak for all of it. */
 const MOST_NOWHERE = 50;
 /** What could not be done in this run, beyond which it ends. */
@@ -38,6 +40,7 @@ export class Repair implements OnModuleInit {
     private readonly database: Database,
     private readonly kinds: JobKinds,
     private readonly mover: MoveShard,
+    private readonly lapsed: LapsedMoves,
     private readonly pool: ConnectionPool,
     private readonly audit: AuditRecord,
   ) {}
@@ -54,6 +57,7 @@ export class Repair implements OnModuleInit {
   /** Throws NotYet when something is left that cannot be done now. */
   async run(job: Pick<JobRun, 'signal' | 'progress'>): Promise<RepairTally> {
     const tally = new RepairTally();
+    await this.lapsed.sweep();
     try {
       while (tally.setAside.blobs.length < MOST_ASIDE) {
         const { shards, total } = await lostShards(this.database, SHARDS_AT_ONCE, tally.setAside);
@@ -61,12 +65,12 @@ export class Repair implements OnModuleInit {
         tally.total = tally.healed + tally.waiting + total;
         await this.heal(job, shards, tally);
       }
-      if (tally.waiting > 0) tally.left = (await lostShards(this.database, 1, { blobs: [], accounts: [] })).total;
+      tally.left = await countLost(this.database);
     } finally {
       await this.tell(tally);
     }
     await job.progress({ done: tally.healed, total: tally.healed + tally.left, note: tally.words() });
-    if (tally.left > 0) throw new NotYet(tally.words(), AGAIN_SECONDS);
+    if (tally.left > 0) throw new NotYet(tally.words(), tally.waiting > 0 ? AGAIN_SECONDS : SOON_SECONDS);
     return tally;
   }
 
