@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { ConnectionHealth } from '../src/connections/index.js';
+import { UpkeepOfHomes } from '../src/upkeep/homes/upkeep-of-homes.js';
 import { Client } from './support/client.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
-import { blobsOnDisk, intruder, upkeep, vaultOf } from './support/inside.js';
+import { blobsOnDisk, inside, intruder, upkeep, vaultOf } from './support/inside.js';
 import { newPerson, signIn } from './support/people.js';
 
 const CHUNK = 256 * 1024;
@@ -43,6 +45,7 @@ afterAll(async () => {
 
 const back: (() => Promise<void>)[] = [];
 afterEach(async () => {
+  vi.restoreAllMocks();
   for (const undo of back.splice(0)) await undo();
 });
 
@@ -137,6 +140,50 @@ describe('a shard whose place is away', () => {
     } finally {
       await database.query(`drop function spool_all cascade`);
     }
+  });
+});
+
+describe('what waits in the spool', () => {
+  const states = async (client: Client, path: string) => {
+    const { chunks } = await placementOf(client, path);
+    return chunks.flatMap(({ shards }) => shards).filter(({ state }) => state !== 'live');
+  };
+  const look = () => inside(gateway, UpkeepOfHomes).run();
+
+  it('comes home when its place is steady again', async () => {
+    const person = await personWith(2, 1);
+    const plain = randomBytes(3 * CHUNK);
+    await becomesFull(connections[1]!);
+    expect((await person.put('returns', plain)).status).toBe(201);
+    expect((await states(person, 'returns')).length).toBe(3);
+    for (const undo of back.splice(0)) await undo();
+    // The time for which a gateway passes over what was full.
+    expect(inside(gateway, ConnectionHealth).shunned(connections[1]!)).toBe('full');
+    vi.spyOn(inside(gateway, ConnectionHealth), 'shunned').mockReturnValue(null);
+    await look();
+    await expect.poll(() => states(person, 'returns'), { timeout: 10_000 }).toEqual([]);
+    const { chunks, survives } = await placementOf(person, 'returns');
+    expect(survives).toBe(1);
+    for (const { shards } of chunks) expect(shards.map((shard) => shard.connection)).toContain(connections[1]);
+    await upkeep(gateway);
+    expect((await person.get('returns')).body.equals(plain)).toBe(true);
+  });
+
+  it('goes to any other place after a day', async () => {
+    const person = await personWith(1, 1);
+    await becomesFull(connections[1]!);
+    expect((await person.put('overdue', randomBytes(CHUNK))).status).toBe(201);
+    const spread = { data: 1, parity: 1, connections };
+    expect((await person.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+    await look();
+    expect((await states(person, 'overdue')).map(({ state }) => state)).toEqual(['spooled']);
+    await using database = await intruder(gateway);
+    await database.query(`update contents set ended_at = now() - interval '25 hours' where id in (
+      select content from shards where home is not null)`);
+    await look();
+    await expect.poll(() => states(person, 'overdue'), { timeout: 10_000 }).toEqual([]);
+    const [chunk] = (await placementOf(person, 'overdue')).chunks;
+    expect(new Set(chunk!.shards.map((shard) => shard.connection))).toEqual(new Set([connections[0], connections[2]]));
   });
 });
 

@@ -1,1 +1,2 @@
 export const DRAIN = 'drain';
+export const HOMECOMING = 'homecoming';

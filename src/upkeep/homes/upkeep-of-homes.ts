@@ -1,6 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { SteadyLook } from '../../gateways/index.js';
 import { Drain } from './drain.js';
+import { Homecoming } from './homecoming.js';
 
 /** Looks what should lie elsewhere, and asks for the jobs that see to it. */
 @Injectable()
@@ -12,7 +13,10 @@ export class UpkeepOfHomes implements OnApplicationBootstrap, OnApplicationShutd
     look: () => this.run(),
   });
 
-  constructor(private readonly drain: Drain) {}
+  constructor(
+    private readonly drain: Drain,
+    private readonly homecoming: Homecoming,
+  ) {}
 
   onApplicationBootstrap(): void {
     this.steady.begin();
@@ -24,5 +28,6 @@ export class UpkeepOfHomes implements OnApplicationBootstrap, OnApplicationShutd
 
   async run(): Promise<void> {
     await this.drain.goOn();
+    await this.homecoming.look();
   }
 }
