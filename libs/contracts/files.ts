@@ -64,6 +64,17 @@ export type OneVersion = z.infer<typeof OneVersion>;
 export const ContentQuery = z.object({ version: Id.optional().describe('An earlier version instead of the newest.') });
 export type ContentQuery = z.infer<typeof ContentQuery>;
 
+const SIDES = ['256', '512', '1024'] as const;
+
+export const PreviewQuery = ContentQuery.extend({
+  size: z
+    .enum(SIDES)
+    .default('256')
+    .transform(Number)
+    .describe('The longer side in pixels; a picture that is smaller is not made larger.'),
+});
+export type PreviewQuery = z.infer<typeof PreviewQuery>;
+
 export const TrashEntry = z.object({
   id: Id,
   type: z.enum(['file', 'folder']),

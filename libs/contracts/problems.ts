@@ -83,6 +83,11 @@ export const problems = {
   'too-large': kind(413, 'Too large', 'The body is larger than this call takes.'),
   'address-too-long': kind(414, 'Address too long', 'The address of the request is longer than the gateway reads.'),
   'body-unexpected': kind(415, 'Body not expected', 'The call takes no body, or none of this type.'),
+  'no-preview': kind(
+    415,
+    'No preview',
+    'The file is no picture of a kind that is shown, cannot be read as one, or takes more than a preview may. `detail` says which.',
+  ),
   range: kind(416, 'Range not satisfiable', 'No byte of the file lies in the range that was asked for.'),
   'expectation-failed': kind(417, 'Expectation failed', 'The gateway knows no expectation but 100-continue.'),
   validation: kind(

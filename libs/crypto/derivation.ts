@@ -26,7 +26,9 @@ export type Label =
   | 'backup/frames'
   | 'backup/commitment'
   | 'version/mac'
-  | 'version/digest';
+  | 'version/digest'
+  | 'preview/mac'
+  | 'preview/digest';
 
 const LABEL_LENGTH = 24;
 const NOTHING = Buffer.alloc(0);

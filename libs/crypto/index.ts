@@ -34,9 +34,11 @@ export {
 export { chunksCovering, openManifestHeader, openManifestPage } from './manifest-opener.js';
 export { openMarker, sealMarker, type Marker } from './marker.js';
 export { aesGcmOpen, aesGcmSeal, hkdfSha512, ready, TAG_LENGTH, xchachaOpen, xchachaSeal } from './primitives.js';
+export type { SealedRow } from './sealed-row.js';
 export { SealBroken } from './seal-broken.js';
 export { openBytes, sealBytes } from './sealed-bytes.js';
 export { SecretKey } from './secret-key.js';
-export { checkVersion, openVersion, sealVersion, type SealedVersion, type VersionFields } from './version.js';
+export { openPreview, sealPreview, type PreviewFields } from './preview.js';
+export { checkVersion, openVersion, sealVersion, type VersionFields } from './version.js';
 export { openUploadState, sealUploadState } from './upload-state.js';
 export { unwrapKey, wrapKey, WRAPPED_KEY_LENGTH, type WrapContext, type WrapPurpose } from './wrapping.js';

@@ -60,6 +60,8 @@ export abstract class Config {
   /** 0 is never by itself. */
   abstract readonly scrubHours: number;
   abstract readonly proveDays: number;
+  /** 0 is no previews. */
+  abstract readonly previewDecoders: number;
   /** Who is told of connections in trouble, and what the messages are signed with. */
   abstract readonly alerts: { readonly url: Secret; readonly secret: Secret } | null;
   abstract readonly metricsToken: Secret | null;

@@ -77,6 +77,7 @@ function arrange(given: Settings): Config {
     },
     scrubHours: given.TESSERA_SCRUB_HOURS,
     proveDays: given.TESSERA_PROVE_DAYS,
+    previewDecoders: given.TESSERA_PREVIEW_DECODERS,
     alerts:
       given.TESSERA_ALERT_URL && given.TESSERA_ALERT_SECRET
         ? { url: given.TESSERA_ALERT_URL, secret: given.TESSERA_ALERT_SECRET }

@@ -147,6 +147,12 @@ export const settings = z.object({
     .describe(
       'Within so many days every stored piece is proved to be whole: by its provider’s own checksum, or by reading it.',
     ),
+  TESSERA_PREVIEW_DECODERS: kind
+    .wholeNumber(0, 64)
+    .prefault('1')
+    .describe(
+      'How many pictures are made small at once for previews, each in a process of its own that may take 512 MiB beside the gateway. 0: no previews are made.',
+    ),
   TESSERA_DATABASE_CONNECTIONS: kind
     .wholeNumber(2, 500)
     .prefault('20')

@@ -100,12 +100,15 @@ export class Draft {
    */
   async publish<T>(
     finished: Omit<FinishedContent, 'slab'>,
-    reservation: QuotaReservation,
+    /** Null for what counts against no quota. */
+    reservation: QuotaReservation | null,
     also: (sql: Sql) => Promise<T>,
   ): Promise<T> {
     let result: { value: T } | undefined;
     const work = async (sql: Sql): Promise<T> => {
-      await this.close(sql, { ...finished, slab: reservation.slabId });
+      const slab = reservation?.slabId ?? null;
+      if (reservation && slab === null) throw new SlabClosed();
+      await this.close(sql, { ...finished, slab });
       const value = await also(sql);
       result = { value };
       return value;
@@ -113,7 +116,7 @@ export class Draft {
     try {
       await this.database.tx(work);
     } catch (error) {
-      if (error instanceof SlabClosed) {
+      if (error instanceof SlabClosed && reservation) {
         await reservation.renew();
         return this.publish(finished, reservation, also);
       }
@@ -121,7 +124,7 @@ export class Draft {
       await this.clearUp(error);
     }
     this.ended = true;
-    reservation.spend(finished.size);
+    reservation?.spend(finished.size);
     return (result as { value: T }).value;
   }
 

@@ -25,7 +25,7 @@ export async function holdContents(sql: Sql, account: string, contents: readonly
 /**
  * Erases those of the contents that no version holds any more: the wrapped key goes, the blobs are condemned, the quota is
  * free again, all in the caller's transaction, which called `beginErasing` and has deleted its versions. The lock waits for
- * whoever holds a content for a copy; what they added is seen after it. Upkeep deletes the blobs.
+ * whoever holds a content for a copy, or to keep a preview of it; what they added is seen after it. Upkeep deletes the blobs.
  */
 export async function eraseUnheld(sql: Sql, account: string, contents: readonly string[]): Promise<number> {
   const distinct = [...new Set(contents)].sort();
@@ -49,7 +49,10 @@ export async function eraseUnheld(sql: Sql, account: string, contents: readonly 
     [account, distinct],
   );
   const ids = erased.map(({ id }) => id);
-  if (ids.length > 0) await condemnBlobsOf(sql, account, ids);
+  if (ids.length > 0) {
+    await condemnBlobsOf(sql, account, ids);
+    await erasePreviewsOf(sql, account, ids);
+  }
   return ids.length;
 }
 
@@ -63,5 +66,31 @@ async function condemnBlobsOf(sql: Sql, account: string, contents: readonly stri
      where account = $1 and state in ('intended', 'live') and id in (
        select blob from shards where account = $1 and content = any($2::uuid[]) union all select to_blob from moving)`,
     [account, contents],
+  );
+}
+
+/** Erases the previews of contents that are being erased, in the same transaction. */
+async function erasePreviewsOf(sql: Sql, account: string, sources: readonly string[]): Promise<void> {
+  const dropped = await sql.query<{ content: string }>(
+    `delete from previews where account = $1 and source = any($2::uuid[]) returning content`,
+    [account, sources],
+  );
+  const contents = dropped.map(({ content }) => content);
+  if (contents.length > 0) await eraseDerived(sql, account, contents);
+}
+
+/** They took no quota, so that none is given back. What a version holds is none of them, whatever a row says. */
+export async function eraseDerived(sql: Sql, account: string, contents: readonly string[]): Promise<void> {
+  const erased = await sql.query<{ id: string }>(
+    `update contents c set state = 'erased', wrapped_key = null, ended_at = now()
+     where account = $1 and id = any($2::uuid[]) and state = 'published'
+       and not exists (select 1 from versions v where v.account = $1 and v.content = c.id)
+     returning id`,
+    [account, contents],
+  );
+  await condemnBlobsOf(
+    sql,
+    account,
+    erased.map(({ id }) => id),
   );
 }

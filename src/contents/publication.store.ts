@@ -10,6 +10,7 @@ export interface FinishedContent {
   readonly size: number;
   readonly chunks: number;
   readonly manifest: SealedManifest;
+  /** Where its bytes are counted; null where they are not. */
   readonly slab: string | null;
 }
 
@@ -46,7 +47,7 @@ export async function publishDraft(
      select coalesce((select shards from published) = (select live from earlier) + (select count(*) from lively), false)
          and (select count(*) from lively) = cardinality($10::uuid[])
          and (select spooled = least(chunks, chunks * (select parity from published)) from earlier) as published,
-       exists (select 1 from slab) as slab`,
+       $6::uuid is null or exists (select 1 from slab) as slab`,
     [...finishedValues(draft, finished), ...liveValues(live)],
   );
   return rows[0] as { published: boolean; slab: boolean };

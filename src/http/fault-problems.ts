@@ -167,6 +167,12 @@ export const faultProblems: readonly Row[] = [
   row(sharing.TooManyLinks, 'conflict'),
   row(sharing.LinkClosed, 'not-found'),
   row(sharing.LinkPasswordWrong, 'link-password'),
+  row(sharing.PictureUnknown, 'no-preview'),
+  row(sharing.PictureTooLarge, 'no-preview'),
+  row(sharing.PictureBroken, 'no-preview'),
+  row(sharing.PictureTooCostly, 'no-preview'),
+  row(sharing.PreviewsBusy, 'unavailable'),
+  row(sharing.PreviewsOff, 'not-configured'),
 
   row(StagingFull, 'unavailable'),
   row(transfers.BodyCutShort, 'length-mismatch'),

@@ -40,3 +40,50 @@ export class AddressRefused extends Fault {
     super('This address takes nothing, or not any more.');
   }
 }
+
+/** Its first bytes are those of nothing that previews are made of. */
+export class PictureUnknown extends Fault {
+  constructor() {
+    super('There are previews of JPEG, PNG, GIF, WebP, TIFF and AVIF pictures; this is none of these.');
+  }
+}
+
+export class PictureTooLarge extends Fault {
+  constructor() {
+    super('The picture has more bytes or more pixels than a preview is made of.');
+  }
+}
+
+export class PictureBroken extends Fault {
+  constructor() {
+    super('The picture cannot be read: it is damaged, or not what it begins as.');
+  }
+}
+
+/** Time or memory ran out over it, or its decoder failed. */
+export class PictureTooCostly extends Fault {
+  constructor() {
+    super('The picture takes more time or memory than a preview may.');
+  }
+}
+
+export class PreviewsBusy extends Fault {
+  override readonly retriable = true;
+
+  constructor(options?: ErrorOptions) {
+    super('Too many previews are being made at this moment.', options);
+  }
+}
+
+export class PreviewsOff extends Fault {
+  constructor() {
+    super('This gateway makes no previews: TESSERA_PREVIEW_DECODERS is 0.');
+  }
+}
+
+/** Another gateway was quicker, or what it shows was erased meanwhile. */
+export class PreviewNotKept extends Fault {
+  constructor() {
+    super('The preview was made for nothing to be kept.');
+  }
+}

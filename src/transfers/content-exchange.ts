@@ -101,13 +101,7 @@ export class ContentExchange {
   private setHead(request: Request, response: Response, file: OpenFile): ByteSpan | null {
     const { version, node } = file;
     const modifiedAt = version.version_modified_at;
-    response.setHeader('ETag', etagOf(version.version));
-    response.setHeader('Last-Modified', modifiedAt.toUTCString());
-    response.setHeader('Cache-Control', 'private, no-cache');
-    if (isUnchanged(request.headers, version.version, modifiedAt)) {
-      response.status(304);
-      return null;
-    }
+    if (this.setValidators(request, response, { tag: version.version, modifiedAt })) return null;
     response.setHeader('Accept-Ranges', 'bytes');
     const holds = rangeHolds(request.get('if-range'), version.version, modifiedAt);
     const span = this.span(response, holds ? request.get('range') : undefined, version.size);
@@ -116,6 +110,16 @@ export class ContentExchange {
     response.setHeader('Content-Security-Policy', "sandbox; default-src 'none'");
     response.setHeader('Repr-Digest', `sha-256=:${file.sha256.toString('base64')}:`);
     return span;
+  }
+
+  /** Sets what a client recognises its copy by; and 304, and answers true, where it has the bytes already. */
+  setValidators(request: Request, response: Response, { tag, modifiedAt }: { tag: string; modifiedAt: Date }): boolean {
+    response.setHeader('ETag', etagOf(tag));
+    response.setHeader('Last-Modified', modifiedAt.toUTCString());
+    response.setHeader('Cache-Control', 'private, no-cache');
+    const unchanged = isUnchanged(request.headers, tag, modifiedAt);
+    if (unchanged) response.status(304);
+    return unchanged;
   }
 
   private span(response: Response, header: string | undefined, size: number): ByteSpan {

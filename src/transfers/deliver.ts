@@ -2,7 +2,6 @@ import type { ServerResponse } from 'node:http';
 import type { Allowance, ByteBudget } from '#chunks';
 import { FRAME_LENGTH, TAG_LENGTH } from '#crypto';
 import type { ByteBudgets } from './byte-budgets.js';
-import type { ContentReader } from './content-reader.js';
 import type { ByteSpan } from './range.js';
 
 const SEALED_FRAME = FRAME_LENGTH + TAG_LENGTH;
@@ -12,6 +11,11 @@ const FRAMES_AT_ONCE = 16;
 const SLOW_MS = 250;
 /** After so many frames that did not wait, it counts as quick again. */
 const QUICK_FRAMES = 32;
+
+export interface ReadableContent {
+  /** Plaintext of `[start, end)`, in pieces of at most a frame, fetched in pieces of at most so many. */
+  read(start: number, end: number, framesAtOnce: number): AsyncGenerator<Buffer>;
+}
 
 export interface Delivery {
   readonly budgets: ByteBudgets;
@@ -31,7 +35,7 @@ export interface Delivery {
  * is still an error then, not half an answer.
  */
 export async function deliver(
-  reader: ContentReader,
+  reader: ReadableContent,
   span: ByteSpan,
   response: ServerResponse,
   options: Delivery,

@@ -1,7 +1,9 @@
 export { attachment, ContentExchange } from './content-exchange.js';
 export { uploadHeaders } from './request-headers.js';
 export { TransfersModule } from './transfers.module.js';
-export { ReadFile } from './read-file.js';
+export { type OpenFile, ReadFile } from './read-file.js';
+export { type Derived, StoreDerived } from './store-derived.js';
+export type { ReadableContent } from './deliver.js';
 export { RoomForUpload } from './room-for-upload.js';
 export { AppendToUpload } from './append-to-upload.js';
 export { Uploads } from './uploads.js';

@@ -5,12 +5,13 @@ import { Database } from '../database/index.js';
 import { NotFound, Tree, verifiedSha256, type FoundFile, type Names } from '../files/index.js';
 import { AccountKeyring } from '../keys/index.js';
 import { ContentReader } from './content-reader.js';
+import type { ReadableContent } from './deliver.js';
 import { OpenShards } from './open-shards.js';
 
 export interface OpenFile extends FoundFile {
   readonly sha256: Buffer;
   /** Opened when the first byte is asked for; an answer without a body needs no key of the content. */
-  readonly content: () => Promise<ContentReader>;
+  readonly content: () => Promise<ReadableContent>;
 }
 
 /**
@@ -34,11 +35,13 @@ export class ReadFile {
   /** What was found some other way than by its path. */
   async found(account: string, found: FoundFile): Promise<OpenFile> {
     const sha256 = await verifiedSha256(this.keyring, account, found.node.id, found.version);
-    return { ...found, sha256, content: () => this.open(account, found, sha256) };
+    const { content, size } = found.version;
+    return { ...found, sha256, content: () => this.open(account, { content, size, sha256 }) };
   }
 
-  private async open(account: string, found: FoundFile, sha256: Buffer): Promise<ContentReader> {
-    const { content, size } = found.version;
+  /** A content by what is proved of it. */
+  async open(account: string, proved: { content: string; size: number; sha256: Buffer }): Promise<ContentReader> {
+    const { content, size, sha256 } = proved;
     const row = await publishedContent(this.database, account, content);
     if (!row) throw new NotFound('The content of this file was erased.');
     const sealed = { accountKey: row.account_key, wrapped: row.wrapped_key };

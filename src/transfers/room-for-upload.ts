@@ -46,17 +46,22 @@ export class RoomForUpload {
   ): Promise<{ spread: Spread; reservation: QuotaReservation }> {
     const reservation = await this.quota.reserve(account, (length ?? 0) + beside);
     try {
-      const { spread, candidates } = await this.spreads.plan(account);
-      const sealed = length === undefined ? 0 : sealedTotal(length, this.config.chunkBytes);
-      const needed = Math.ceil(sealed * spaceFactor(spread));
-      const known = candidates.reduce((sum, candidate) => sum + (candidate.free ?? 0), 0);
-      // What was known a while ago is trusted where there is plenty of room; else the providers are asked.
-      if (needed > known / 2) await this.ask(candidates, needed);
-      return { spread, reservation };
+      return { spread: await this.spreadFor(account, length), reservation };
     } catch (error) {
       reservation.release();
       throw error;
     }
+  }
+
+  /** The spread of a new content of this length, if there is room for it, whatever the quota says. */
+  async spreadFor(account: string, length: number | undefined): Promise<Spread> {
+    const { spread, candidates } = await this.spreads.plan(account);
+    const sealed = length === undefined ? 0 : sealedTotal(length, this.config.chunkBytes);
+    const needed = Math.ceil(sealed * spaceFactor(spread));
+    const known = candidates.reduce((sum, candidate) => sum + (candidate.free ?? 0), 0);
+    // What was known a while ago is trusted where there is plenty of room; else the providers are asked.
+    if (needed > known / 2) await this.ask(candidates, needed);
+    return spread;
   }
 
   /** What cannot be asked has no room for now; only where all could be asked is too little room a final answer. */

@@ -15,6 +15,7 @@ import { ReadFile } from './read-file.js';
 import { RoomForUpload } from './room-for-upload.js';
 import { SendChunk } from './send-chunk.js';
 import { ShowPlacement } from './show-placement.js';
+import { StoreDerived } from './store-derived.js';
 import { StoreFile } from './store-file.js';
 import { UploadParts } from './upload-parts.js';
 import { Uploads } from './uploads.js';
@@ -39,8 +40,9 @@ import { Uploads } from './uploads.js';
     RoomForUpload,
     SendChunk,
     ShowPlacement,
+    StoreDerived,
     StoreFile,
   ],
-  exports: [AppendToUpload, Uploads, ContentExchange, ReadFile, RoomForUpload, StoreFile],
+  exports: [AppendToUpload, Uploads, ContentExchange, ReadFile, RoomForUpload, StoreDerived, StoreFile],
 })
 export class TransfersModule {}

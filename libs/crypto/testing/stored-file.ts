@@ -15,7 +15,7 @@ import {
   unwrapKey,
   wrapKey,
   type ChunkContext,
-  type SealedVersion,
+  type SealedRow,
   type VersionFields,
   type WrapContext,
 } from '../index.js';
@@ -45,7 +45,7 @@ export function openChunk(opener: ChunkOpener, blob: Buffer, padded: number): Bu
 /** What lies in the database and on the providers for one version of a file. */
 export interface StoredFile {
   fields: VersionFields;
-  version: SealedVersion;
+  version: SealedRow;
   contentKeyId: string;
   wrappedContentKey: Buffer;
   manifestHeader: Buffer;

@@ -28,7 +28,7 @@ export function page(title: string, body: string, script?: string): Page {
   const part = script === undefined ? '' : `<script type="module">${script}</script>`;
   const html = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escaped(title)}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>${STYLE}</style></head><body>${body}${part}</body></html>`;
-  const scripts = script === undefined ? '' : ` script-src ${hashed(script)}; connect-src 'self';`;
+  const scripts = script === undefined ? '' : ` script-src ${hashed(script)}; connect-src 'self'; img-src blob:;`;
   const policy = `default-src 'none'; style-src ${hashed(STYLE)};${scripts} form-action 'self'; base-uri 'none'; frame-ancestors 'none'`;
   return { html, policy };
 }

@@ -3,6 +3,7 @@ import { page, type Page } from './page.js';
 /**
  * Reads the token from the fragment, which no browser sends, and calls what the API has for people with a link. Names are put
  * in as text, never as markup; a file is saved by its browser, never shown in this page.
+ * What is shown of a picture is the gateway's own preview.
  */
 const SCRIPT = `
 const token = new URLSearchParams('t=' + location.hash.slice(1)).get('t') ?? '';
@@ -26,16 +27,30 @@ const button = (text, action) => {
   return made;
 };
 const save = async (path) => location.assign((await call('downloads', { visit, path })).url);
-const row = (...parts) => { const item = document.createElement('li'); item.append(...parts); list.append(item); };
+const row = (...parts) => { const item = document.createElement('li'); item.append(...parts); list.append(item); return item; };
+const pictures = async (entries) => {
+  for (const { path, place } of entries) {
+    const answer = await fetch('/api/shared/previews', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ visit, path }) });
+    if (answer.ok === false || place.isConnected === false) continue;
+    const picture = new Image();
+    picture.alt = '';
+    picture.src = URL.createObjectURL(await answer.blob());
+    place.append(picture);
+  }
+};
+const pictured = (name) => /[.](jpe?g|png|gif|webp|tiff?|avif)$/i.test(name);
 const show = async (path, cursor) => {
   const shown = await call('entries', { visit, path, cursor });
   if (cursor === undefined) list.replaceChildren();
   title.textContent = shown.entry.name || 'Files';
   status.textContent = '';
   if (cursor === undefined && path !== '') row(button('Back', () => show(path.split('/').slice(0, -1).join('/'))));
-  if (cursor === undefined) row(button(shown.entry.type === 'file' ? 'Save ' + shown.entry.size + ' bytes' : 'Save all as a zip', () => save(path)));
-  for (const entry of shown.items) row(button(entry.type === 'file' ? 'Save' : 'Open', () => (entry.type === 'file' ? save : show)(entry.path)), ' ' + entry.name);
+  const places = [];
+  const look = (entry, place) => { if (entry.type === 'file' && pictured(entry.name)) places.push({ path: entry.path, place }); };
+  if (cursor === undefined) look(shown.entry, row(button(shown.entry.type === 'file' ? 'Save ' + shown.entry.size + ' bytes' : 'Save all as a zip', () => save(path))));
+  for (const entry of shown.items) look(entry, row(button(entry.type === 'file' ? 'Save' : 'Open', () => (entry.type === 'file' ? save : show)(entry.path)), ' ' + entry.name, ' '));
   if (shown.nextCursor) row(button('More', () => show(path, shown.nextCursor)));
+  pictures(places).catch(() => {});
 };
 const open = async (password) => {
   ({ visit } = await call('visits', { token, ...(password && { password }) }));

@@ -10,11 +10,14 @@ import {
   VisitRequest,
 } from '#contracts';
 import { Access, ClientAddress, Describe, FromBody, FromPath } from '../../access/index.js';
-import { WalkTree } from '../../files/index.js';
+import { IsFolder, WalkTree } from '../../files/index.js';
 import { ContentExchange, ReadFile } from '../../transfers/index.js';
 import { SendArchive } from '../archive/send-archive.js';
+import { Previews } from '../previews/previews.js';
 import { Visits } from './visits.js';
 
+/** Larger ones would come near to a download that nobody counts. */
+const SMALL = 256;
 const ANY = { media: '*/*' };
 
 /** What somebody may do who has a link and nothing else. */
@@ -26,6 +29,7 @@ export class SharedController {
     private readonly archive: SendArchive,
     private readonly readFile: ReadFile,
     private readonly exchange: ContentExchange,
+    private readonly previews: Previews,
   ) {}
 
   @Post('visits')
@@ -49,6 +53,24 @@ export class SharedController {
   })
   list(@FromBody(SharedQuery) body: SharedQuery): Promise<SharedPage> {
     return this.visits.list(body);
+  }
+
+  @Post('previews')
+  @HttpCode(200)
+  @Access('public')
+  @Describe({
+    summary: 'A small WebP of a picture, 256 pixels at its longer side. It counts as no download.',
+    answers: { 200: { media: 'image/webp' } },
+    problems: ['not-found', 'bad-name', 'is-folder', 'no-preview', 'not-configured', 'content-damaged'],
+  })
+  async preview(
+    @FromBody(SharedDownload) body: SharedDownload,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): Promise<void> {
+    const { account, file } = await this.visits.look(body.visit, body.path);
+    if (!file) throw new IsFolder();
+    await this.previews.answer(account, await this.readFile.found(account, file), SMALL, request, response);
   }
 
   @Post('downloads')

@@ -67,6 +67,12 @@ export class Visits {
     return { url: `/api/shared/content/${ticket}` };
   }
 
+  /** What lies at a path of the link, to be looked at: that is no download, as a listing is none. */
+  async look(visit: string, path: string): Promise<Taken> {
+    const link = await this.#visited(visit);
+    return { account: link.account, ...(await this.#find(link, path)) };
+  }
+
   /** What a ticket was for; it counts as a download of the link, whatever becomes of it. */
   async take(ticket: string): Promise<Taken> {
     const known = looksLikeToken(ticket)
