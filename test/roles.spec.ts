@@ -144,6 +144,7 @@ describe('every route, called by everybody', () => {
       'POST /api/auth/setup',
       'POST /api/shared/downloads',
       'POST /api/shared/entries',
+      'POST /api/shared/previews',
       'POST /api/shared/visits',
       'PUT /api/signed-uploads/:address',
     ]);
