@@ -29,7 +29,7 @@ beforeAll(async () => {
   gateway = await startGateway({ environment: { TESSERA_CHUNK_BYTES: String(CHUNK) } });
   admin = new Client(gateway, await signIn(gateway));
   clients.push(admin);
-  places = await connectPlaces(admin, 19);
+  places = await connectPlaces(admin, 21);
 });
 afterAll(async () => {
   for (const client of clients) client[Symbol.dispose]();
@@ -168,6 +168,21 @@ describe('a place that nobody waits for any more', () => {
     await upkeep(gateway);
     expect(await rows('select 1 from connections where id = $1 and given_up_at is null', [lost.id])).toEqual([]);
     expect((await change(lost, false)).json<{ givenUpAt: string | null }>().givenUpAt).toBeNull();
+  });
+
+  it('that still answers: what lies there alone is copied', async () => {
+    const { person, own } = await personOn(2, 1, 0);
+    const plain = randomBytes(6 * CHUNK);
+    expect((await person.put('kept', plain)).status).toBe(201);
+    for (const place of own) {
+      await change(place, true);
+      await runRepair();
+      const there = await rows(`select 1 from blobs where connection = $1 and state = 'live'`, [place.id]);
+      expect(there).toEqual([]);
+      await change(place, false);
+    }
+    await isWhole(own);
+    expect((await person.get('kept')).body.equals(plain)).toBe(true);
   });
 
   it('after three days without an answer, and counts again when it answers', async () => {

@@ -44,7 +44,8 @@ const LOST = `
   )`;
 
 /**
- * What is to be repaired: chunks with the fewest losses left first, then contents of which most is in danger, then what was
+ * What is to be repaired: chunks with the fewest losses left first (those that can only be read from a place that was
+ * given up come last, since they hardly can), then contents of which most is in danger, then what was
  * lost first. With how many there are, whatever part is asked for.
  */
 export async function lostShards(
@@ -61,7 +62,7 @@ export async function lostShards(
      where l.id <> all ($2::uuid[]) and l.account <> all ($3::uuid[])
        and not exists (select 1 from moves m where m.account = s.account and m.content = s.content
          and m.chunk = s.chunk and m.shard = s.shard)
-     order by w.left, w.chunks desc, l.since, s.blob limit $1`,
+     order by w.left < 0, w.left, w.chunks desc, l.since, s.blob limit $1`,
     [most, aside.blobs, aside.accounts],
   );
   return { shards: rows, total: rows[0]?.total ?? 0 };

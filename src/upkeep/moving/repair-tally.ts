@@ -11,7 +11,7 @@ export class RepairTally {
   read = 0;
   written = 0;
   private why: string | null = null;
-  private readonly nowhere = new Map<string, number>();
+  private readonly inVain = new Map<string, number>();
   /** What is not tried again in this run. */
   readonly setAside: { readonly blobs: string[]; readonly accounts: string[] } = { blobs: [], accounts: [] };
 
@@ -19,21 +19,21 @@ export class RepairTally {
     return this.setAside.blobs.length;
   }
 
-  add(lost: LostShard, { outcome, read, written, fault, length }: Moved, mostNowhere: number): void {
+  add(lost: LostShard, { outcome, read, written, fault, length }: Moved, mostInVain: number): void {
     this.read += read;
     this.written += written;
     if (outcome === 'moved') {
       this.healed += 1;
       this.healedBytes += length;
-      this.nowhere.delete(lost.account);
+      this.inVain.delete(lost.account);
     }
     if (outcome === 'moved' || outcome === 'gone') return;
     this.setAside.blobs.push(lost.blob);
     this.why = fault?.message ?? this.why;
-    if (outcome !== 'nowhere') return;
-    const times = (this.nowhere.get(lost.account) ?? 0) + 1;
-    this.nowhere.set(lost.account, times);
-    if (times === mostNowhere) this.setAside.accounts.push(lost.account);
+    if (outcome === 'busy') return;
+    const times = (this.inVain.get(lost.account) ?? 0) + 1;
+    this.inVain.set(lost.account, times);
+    if (times === mostInVain) this.setAside.accounts.push(lost.account);
   }
 
   /** For people: how far it is, what it cost, what it waits for. */

@@ -21,8 +21,8 @@ const REST_MS = 200;
 /** When nothing more can be done now, it is tried again after this; where others were at it, or more was lost meanwhile, soon. */
 const AGAIN_SECONDS = 60;
 const SOON_SECONDS = 5;
-/** So many shards of one account that found no place, one after the other, speak for all of it. */
-const MOST_NOWHERE = 50;
+/** So many shards of one account that were tried in vain, one after the other, speak for all that is left of it. */
+const MOST_IN_VAIN = 50;
 /** What could not be done in this run, beyond which it ends. */
 const MOST_ASIDE = 5_000;
 
@@ -88,7 +88,7 @@ export class Repair implements OnModuleInit {
         const shard = waiting.shift();
         if (!shard || signal.aborted) return;
         if (tally.setAside.accounts.includes(shard.account)) continue;
-        tally.add(shard, await this.move(shard, signal), MOST_NOWHERE);
+        tally.add(shard, await this.move(shard, signal), MOST_IN_VAIN);
         await job.progress({ done: tally.healed, total: tally.total, note: tally.words() });
       }
     };
