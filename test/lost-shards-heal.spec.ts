@@ -3,14 +3,17 @@ import { readFile, rename, rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ShardDigest } from '#dispersal';
-import { Repair } from '../src/upkeep/moving/index.js';
+import { MoveShard, Repair } from '../src/upkeep/moving/index.js';
 import { lostShards } from '../src/upkeep/moving/lost.store.js';
+import { ConnectionPool, GivingUp } from '../src/connections/index.js';
 import { Database } from '../src/database/index.js';
 import { NotYet } from '../src/jobs/index.js';
 import { Sweep } from '../src/upkeep/index.js';
+import { UpkeepOfConnections } from '../src/upkeep/upkeep-of-connections.js';
+import { UpkeepOfShards } from '../src/upkeep/upkeep-of-shards.js';
 import { Client } from './support/client.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
-import { blobsOnDisk, inside, intruder, upkeep } from './support/inside.js';
+import { blobsOnDisk, inside, intruder, standStill } from './support/inside.js';
 import { newPerson, signIn } from './support/people.js';
 import { connectPlaces, type TestPlace, type TestPlaces } from './support/places.js';
 
@@ -29,7 +32,8 @@ beforeAll(async () => {
   gateway = await startGateway({ environment: { TESSERA_CHUNK_BYTES: String(CHUNK) } });
   admin = new Client(gateway, await signIn(gateway));
   clients.push(admin);
-  places = await connectPlaces(admin, 21);
+  places = await connectPlaces(admin, 30);
+  await standStill(gateway);
 });
 afterAll(async () => {
   for (const client of clients) client[Symbol.dispose]();
@@ -75,6 +79,19 @@ async function repairJob(): Promise<JobAnswer> {
 
 /** A run of repair by itself, as its job makes one. */
 const runRepair = () => inside(gateway, Repair).run({ signal: new AbortController().signal, progress: async () => {} });
+
+/** Connections are looked at, and given up or counted again. */
+async function looks(): Promise<void> {
+  await inside(gateway, UpkeepOfConnections).run();
+  await inside(gateway, GivingUp).run();
+}
+
+/** How many shards the record says were made anew. */
+async function repaired(): Promise<number> {
+  const entries = await rows<{ details: string }>(`select details from audit_inbox where action = 'shards.repaired'
+    union all select details from audit_chain where action = 'shards.repaired'`);
+  return entries.reduce((sum, { details }) => sum + (JSON.parse(details) as { shards: number }).shards, 0);
+}
 
 /** Whether every shard lies where its row says, byte for byte, each of a chunk in a place of its own. */
 async function isWhole(own: readonly TestPlace[]): Promise<void> {
@@ -122,7 +139,7 @@ it('an emptied place heals to full strength while the gateway serves', { timeout
   expect(await empty(own[1]!)).toBe(BLOBS);
   const ended = serve(person, 'kept-0', plain);
   const began = performance.now();
-  await upkeep(gateway);
+  await inside(gateway, UpkeepOfShards).run();
   await vi.waitFor(async () => expect((await repairJob()).state).toBe('done'), { timeout: LONG, interval: 100 });
   const seconds = (performance.now() - began) / 1000;
   const { reads, writes } = await ended();
@@ -165,7 +182,7 @@ describe('a place that nobody waits for any more', () => {
       expect([...(await blobsOnDisk(lost.path)).keys()]).toEqual([]);
     }, 20_000);
     // What was said by hand is taken back by hand.
-    await upkeep(gateway);
+    await looks();
     expect(await rows('select 1 from connections where id = $1 and given_up_at is null', [lost.id])).toEqual([]);
     expect((await change(lost, false)).json<{ givenUpAt: string | null }>().givenUpAt).toBeNull();
   });
@@ -197,15 +214,15 @@ describe('a place that nobody waits for any more', () => {
       ]);
     await rename(place.path, `${place.path}.away`);
     await failing('2 days 23 hours');
-    await upkeep(gateway);
+    await looks();
     expect(await state()).toBe(false);
     await failing('3 days 1 hour');
-    await upkeep(gateway);
+    await looks();
     expect(await state()).toBe(true);
     await rename(`${place.path}.away`, place.path);
     await vi.waitFor(async () => {
       await rows(`update connections set looked_at = null where id = $1`, [place.id]);
-      await upkeep(gateway);
+      await looks();
       expect(await state()).toBe(false);
     }, 20_000);
   });
@@ -250,6 +267,38 @@ it('what was on a removed connection is made anew, as long as enough is left', a
   // Nobody looks for them any more: their rows end.
   await inside(gateway, Sweep).run();
   expect(await rows('select 1 from blobs where connection = $1', [gone.id])).toEqual([]);
+});
+
+it('two workers at one time make each shard anew once', async () => {
+  const { person, own } = await personOn(3, 2, 1);
+  expect((await person.put('kept', randomBytes(30 * CHUNK))).status).toBe(201);
+  const before = await repaired();
+  expect(await empty(own[0]!)).toBe(30);
+  await Promise.allSettled([runRepair(), runRepair()]);
+  await runRepair();
+  await isWhole(own);
+  expect((await repaired()) - before).toBe(30);
+});
+
+it.each([
+  ['one lane while people are served', 0, 1],
+  ['four lanes while nobody is', Infinity, 4],
+])('%s', async (_, quiet, most) => {
+  const { person, own } = await personOn(3, 2, 1);
+  expect((await person.put('kept', randomBytes(12 * CHUNK))).status).toBe(201);
+  await empty(own[0]!);
+  vi.spyOn(inside(gateway, ConnectionPool), 'quietMs', 'get').mockReturnValue(quiet);
+  const mover = inside(gateway, MoveShard);
+  const real = mover.run.bind(mover);
+  let moving = 0;
+  let peak = 0;
+  vi.spyOn(mover, 'run').mockImplementation(async (...asked) => {
+    peak = Math.max(peak, (moving += 1));
+    return real(...asked).finally(() => (moving -= 1));
+  });
+  expect((await runRepair()).healed).toBe(12);
+  vi.restoreAllMocks();
+  expect(peak).toBe(most);
 });
 
 it('chunks that survive the fewest further losses come first', async () => {

@@ -5,11 +5,11 @@ import { ShardDigest } from '#dispersal';
 import { ConnectionAway } from '#storage';
 import { ConnectionPool } from '../src/connections/index.js';
 import { LapsedMoves, type Moved, type MoveOptions, type MoveReason, MoveShard } from '../src/upkeep/moving/index.js';
-import { Sweep, UpkeepRounds } from '../src/upkeep/index.js';
+import { Sweep } from '../src/upkeep/index.js';
 import { Client } from './support/client.js';
 import { createDatabase } from './support/database.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
-import { blobsOnDisk, inside, intruder, upkeep } from './support/inside.js';
+import { blobsOnDisk, inside, intruder, standStill } from './support/inside.js';
 import { newPerson, signIn } from './support/people.js';
 import { connectPlaces, type TestPlaces } from './support/places.js';
 import { type PostgresProxy, startPostgresProxy } from './support/postgres-proxy.js';
@@ -29,7 +29,7 @@ beforeAll(async () => {
   const environment = { TESSERA_CHUNK_BYTES: String(CHUNK), DATABASE_URL: proxy.url };
   gateway = { ...(await startGateway({ environment })), databaseUrl: database.url };
   // Whoever moves here is asked by the test, and by nobody else.
-  await inside(gateway, UpkeepRounds).onApplicationShutdown();
+  await standStill(gateway);
   admin = new Client(gateway, await signIn(gateway));
   places = await connectPlaces(admin, 6);
   person = new Client(gateway, (await newPerson(gateway, admin.token, ['user'])).token);
@@ -272,7 +272,7 @@ describe('while a shard is moved', () => {
     await held;
     expect((await person.remove('erased')).status).toBe(204);
     expect((await person.send('/api/trash', { method: 'DELETE' })).status).toBeLessThan(300);
-    await upkeep(gateway);
+    await inside(gateway, Sweep).run();
     expect(await rows('select 1 from moves')).toEqual([]);
     letGo();
     expect((await moving).outcome).toBe('gone');

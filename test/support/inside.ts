@@ -2,7 +2,9 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Abstract, Type } from '@nestjs/common';
 import pg from 'pg';
+import { UpkeepOfHomes } from '../../src/upkeep/homes/upkeep-of-homes.js';
 import { UpkeepRounds } from '../../src/upkeep/index.js';
+import { DailyScrub } from '../../src/upkeep/scrub/daily-scrub.js';
 import type { TestGateway } from './gateway.js';
 
 /** A room's service of a gateway in the test's own process. */
@@ -13,6 +15,12 @@ export function inside<T>(gateway: TestGateway, service: Type<T> | Abstract<T>):
 /** One round of upkeep, now. */
 export function upkeep(gateway: TestGateway): Promise<void> {
   return inside(gateway, UpkeepRounds).run();
+}
+
+/** From now on nothing of upkeep happens by itself; jobs that are asked for do. */
+export async function standStill(gateway: TestGateway): Promise<void> {
+  const looking = [inside(gateway, UpkeepRounds), inside(gateway, DailyScrub), inside(gateway, UpkeepOfHomes)];
+  for (const one of looking) await one.onApplicationShutdown();
 }
 
 /** The gateway's database as whoever can change its rows has it. */
