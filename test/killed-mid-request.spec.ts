@@ -5,6 +5,7 @@ import { killAt, record, setStage, type Stage, type Verdict } from './crash/run.
 import { SCENARIOS } from './crash/scenarios.js';
 import { killPurgeAt, recordPurge, setPurgeStage } from './crash/purge.js';
 import { killRepairAt, recordRepair, setRepairStage } from './crash/repair.js';
+import { killScrubAt, leaveStrays, recordScrub } from './crash/scrub.js';
 import { killRoundAt, leaveWork, recordRound } from './crash/upkeep-round.js';
 
 /** At every boundary instead of a sample: `npm run search:crash`, which wants the verdicts in this file. */
@@ -84,6 +85,19 @@ describe('a kill -9 at any boundary of a repair', () => {
       await killed('a repair', boundaries, (boundary) => killRepairAt(lost, boundary));
     } finally {
       await lost.site.remove();
+    }
+  });
+});
+
+describe('a kill -9 at any boundary of a scrub', () => {
+  test('takes nothing that is stored, and the next one goes on', { timeout: TIMEOUT }, async () => {
+    const left = await leaveStrays(stage);
+    try {
+      const boundaries = await recordScrub(left);
+      expect(boundaries.filter((boundary) => boundary.startsWith('unlink blob')).length).toBe(10);
+      await killed('a scrub', boundaries, (boundary) => killScrubAt(left, boundary));
+    } finally {
+      await left.site.remove();
     }
   });
 });

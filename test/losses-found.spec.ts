@@ -19,29 +19,30 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Connection, Job, Scrub } from '#contracts';
 import { sealMarker } from '#crypto';
 import { newBlobName } from '#storage';
-import { Worker } from '../src/jobs/index.js';
 import { RootKeyring } from '../src/keys/index.js';
-import { AskForScrub } from '../src/upkeep/scrub/index.js';
 import { Client } from './support/client.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
-import { blobsOnDisk, inside, intruder } from './support/inside.js';
+import { blobsOnDisk, inside } from './support/inside.js';
 import { newPerson, signIn } from './support/people.js';
+import { Scrubbing } from './support/scrubbing.js';
 
 const CHUNK = 64 * 1024;
 
 let gateway: TestGateway;
 let admin: Client;
 let folder: string;
-let database: Awaited<ReturnType<typeof intruder>>;
+let scrubbing: Scrubbing;
+let database: Scrubbing['database'];
 
 beforeAll(async () => {
   gateway = await startGateway({ environment: { TESSERA_CHUNK_BYTES: String(CHUNK) } });
   admin = new Client(gateway, await signIn(gateway));
-  database = await intruder(gateway);
+  scrubbing = await Scrubbing.of(gateway, admin);
+  ({ database } = scrubbing);
   folder = await mkdtemp(join(tmpdir(), 'tessera-places-'));
 }, 60_000);
 afterAll(async () => {
-  await database?.end();
+  await scrubbing?.[Symbol.asyncDispose]();
   admin?.[Symbol.dispose]();
   await gateway?.stop();
   if (folder !== undefined) await rm(folder, { recursive: true, force: true });
@@ -70,57 +71,9 @@ async function fill(chunks: number): Promise<string[]> {
   return blobs;
 }
 
-const ended = async (id: string): Promise<Job> => {
-  for (;;) {
-    const job = (await admin.send(`/api/jobs/${id}`)).json<Job>();
-    if (job.endedAt !== null) return job;
-    // Whatever was put off is due now.
-    const { rowCount } = await database.query(
-      `update jobs set next_at = now() - interval '1 minute' where state = 'waiting' and id = $1 and next_at > created_at`,
-      [id],
-    );
-    if (rowCount) await inside(gateway, Worker).recover();
-    await pause(10);
-  }
-};
-const last = async (): Promise<Scrub> => (await admin.send(`/api/cloud/connections/${connection}/scrub`)).json<Scrub>();
-
-/** Somebody asks for it, and waits. */
-async function scrub(query = ''): Promise<Scrub> {
-  const asked = await admin.send(`/api/cloud/connections/${connection}/scrub${query}`, { method: 'POST' });
-  expect(asked.status).toBe(202);
-  expect(await ended(asked.json<{ job: Job }>().job.id)).toMatchObject({ state: 'done', error: null });
-  return last();
-}
-
-/** The one that comes by itself, now. */
-async function daily(): Promise<Scrub> {
-  await database.query(`update scrubs set next_at = now() where connection = $1`, [connection]);
-  await database.query(`update connections set created_at = now() - interval '2 days' where id = $1`, [connection]);
-  await inside(gateway, AskForScrub).due();
-  const { rows } = await database.query(`select id from jobs where ids ->> 'connection' = $1 order by id desc`, [
-    connection,
-  ]);
-  expect(await ended(rows[0].id)).toMatchObject({ state: 'done', error: null });
-  return last();
-}
-
-const hoursPass = async (hours: number): Promise<void> => {
-  const earlier = `- interval '${hours} hours'`;
-  await database.query(`update strays set first_seen_at = first_seen_at ${earlier}, seen_at = seen_at ${earlier}`);
-  await database.query(`update blobs set unlisted_at = unlisted_at ${earlier}`);
-};
-
-/** Names by what is known to be wrong with them. */
-async function faults(): Promise<Record<string, string[]>> {
-  const { rows } = await database.query<{ name: string; fault: string }>(
-    `select name, fault from blobs where connection = $1 and state = 'live' and fault is not null order by name`,
-    [connection],
-  );
-  const found: Record<string, string[]> = { missing: [], damaged: [] };
-  for (const { name, fault } of rows) found[fault]!.push(name);
-  return found;
-}
+const scrub = (query = ''): Promise<Scrub> => scrubbing.now(connection, query);
+const daily = (): Promise<Scrub> => scrubbing.daily(connection);
+const faults = () => scrubbing.faults(connection);
 
 const named = (paths: readonly string[]): string[] => paths.map((path) => path.slice(-26)).toSorted();
 const shown = async (): Promise<Connection> => (await admin.send(`/api/cloud/connections/${connection}`)).json();
@@ -175,10 +128,10 @@ describe('a daily look', () => {
       [connection, named(blobs.slice(0, 2))],
     );
     expect(await daily()).toMatchObject({ missing: 0 });
-    const soon = await last();
+    const soon = await scrubbing.last(connection);
     expect(Date.parse(soon.nextAt!) - Date.parse(soon.endedAt!)).toBeLessThan(2 * 3_600_000);
     expect(await daily()).toMatchObject({ missing: 0 });
-    await hoursPass(2);
+    await scrubbing.hoursPass(2);
     expect(await daily()).toMatchObject({ missing: 2 });
     expect(await faults()).toEqual({ missing: named(blobs.slice(0, 2)), damaged: [] });
   });
@@ -257,8 +210,7 @@ describe('a place that was wiped', () => {
   it('is believed to be so by a daily look only when a second one finds the same a minute later', async () => {
     await fill(5);
     await forgetFolder();
-    await database.query(`update connections set created_at = now() - interval '2 days' where id = $1`, [connection]);
-    await inside(gateway, AskForScrub).due();
+    const id = await scrubbing.dailyBegun(connection);
     const waits = async () =>
       (
         await database.query(
@@ -271,8 +223,7 @@ describe('a place that was wiped', () => {
     await database.query(`update scrubs set unmarked_at = now() - interval '61 seconds' where connection = $1`, [
       connection,
     ]);
-    const { rows } = await database.query(`select id from jobs where ids ->> 'connection' = $1`, [connection]);
-    expect(await ended(rows[0].id)).toMatchObject({ state: 'done' });
+    expect(await scrubbing.ended(id)).toMatchObject({ state: 'done' });
     expect((await faults())['missing']).toHaveLength(5);
   });
 
@@ -291,13 +242,13 @@ describe('a place that was wiped', () => {
 
     await rm(vault, { recursive: true });
     await rename(`${vault}.away`, vault);
-    expect(await ended(job.id)).toMatchObject({ state: 'done' });
-    expect(await last()).toMatchObject({ read: 5, missing: 0 });
+    expect(await scrubbing.ended(job.id)).toMatchObject({ state: 'done' });
+    expect(await scrubbing.last(connection)).toMatchObject({ read: 5, missing: 0 });
 
     await forgetFolder();
     await database.query(`update connections set marked_on = 'disk:another' where id = $1`, [connection]);
     const said = await admin.send(`/api/cloud/connections/${connection}/lost`, { method: 'POST' });
-    expect(await ended(said.json<{ job: Job }>().job.id)).toMatchObject({ state: 'done' });
+    expect(await scrubbing.ended(said.json<{ job: Job }>().job.id)).toMatchObject({ state: 'done' });
     expect(await faults()).toEqual({ missing: named(blobs), damaged: [] });
     expect((await admin.put(`after-${places}`, randomBytes(1000))).status).toBe(201);
   });
@@ -319,13 +270,13 @@ describe('what belongs to nobody', () => {
     await writeFile(join(dirname(dirname(paths[0]!)), 'odd.txt'), 'not yours');
     expect(await scrub()).toMatchObject({ unknown: 2, swept: 0 });
     expect(await scrub()).toMatchObject({ unknown: 2, swept: 0 });
-    await hoursPass(2);
+    await scrubbing.hoursPass(2);
     paths.push(await stray());
     expect(await scrub()).toMatchObject({ unknown: 3, swept: 2, missing: 0 });
     expect([...(await blobsOnDisk(vault)).values()].toSorted()).toEqual([...blobs, paths[2]!].toSorted());
     expect(await readFile(join(dirname(dirname(paths[0]!)), 'odd.txt'), 'utf8')).toBe('not yours');
     await unlink(paths[2]!);
-    await hoursPass(2);
+    await scrubbing.hoursPass(2);
     expect(await scrub()).toMatchObject({ unknown: 0, swept: 0 });
     expect((await database.query('select 1 from strays where connection = $1', [connection])).rows).toEqual([]);
   });
@@ -341,7 +292,7 @@ describe('what belongs to nobody', () => {
       );
     }
     await scrub();
-    await hoursPass(2);
+    await scrubbing.hoursPass(2);
     expect(await scrub()).toMatchObject({ unknown: 0, swept: 0 });
     await database.query(`delete from blobs where connection = $1 and state <> 'live'`, [connection]);
   });
@@ -354,7 +305,7 @@ describe('what belongs to nobody', () => {
     await fill(4);
     await stray();
     await scrub();
-    await hoursPass(2);
+    await scrubbing.hoursPass(2);
     const { rows } = await database.query<{ gateway: string; at: string }>(
       `select (select id from installation) as gateway, coalesce(marking_sequence, 0) as at from connections where id = $1`,
       [connection],
@@ -402,7 +353,7 @@ describe('a look through a connection', () => {
     );
     const jobs = asked.map((answer) => answer.json<{ job: Job }>().job.id);
     expect(new Set(jobs).size).toBe(4);
-    for (const id of jobs) expect(await ended(id)).toMatchObject({ state: 'done' });
-    expect(await last()).toMatchObject({ read: 5, endedAt: expect.any(String) });
+    for (const id of jobs) expect(await scrubbing.ended(id)).toMatchObject({ state: 'done' });
+    expect(await scrubbing.last(connection)).toMatchObject({ read: 5, endedAt: expect.any(String) });
   });
 });

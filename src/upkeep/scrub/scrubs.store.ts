@@ -78,7 +78,7 @@ export async function beginScrub(sql: Sql, scrub: NewScrub): Promise<void> {
 export function dueScrubs(sql: Sql, everyHours: number): Promise<{ id: string; account: string | null }[]> {
   return sql.query(
     `select k.id, k.account from connections k left join scrubs s on s.connection = k.id
-     where k.removed_at is null and k.enabled and k.alarm is null and k.needs_reconnect_at is null
+     where k.removed_at is null and k.given_up_at is null and k.enabled and k.alarm is null and k.needs_reconnect_at is null
        and (s.connection is null and k.created_at < now() - make_interval(hours => $1)
          or s.next_at <= now() and (s.ended_at is not null or s.touched_at < now() - interval '1 day'))
      order by k.id`,

@@ -65,6 +65,8 @@ export interface GoogleDouble {
   trash(id: string, trashed?: boolean): void;
   /** The user deletes something for good. */
   deleteByHand(id: string): void;
+  /** Other bytes come to lie there, as the user, or Google, may see fit. */
+  changeByHand(id: string, bytes: Buffer): void;
   /** Upload sessions lapse, as they do after a week. */
   expireSessions(): void;
   /** Replaces the script of misdeeds, and counts anew. */
@@ -116,6 +118,7 @@ export async function startGoogle(options: GoogleOptions = {}): Promise<GoogleDo
         .make({ name, parents: parent === undefined ? undefined : [parent] }, Buffer.from(name), null).id,
     trash: (id, trashed = true) => drive.changeByHand(id, (items, item) => items.change(item, { trashed }, null)),
     deleteByHand: (id) => drive.changeByHand(id, (items, item) => items.delete(item)),
+    changeByHand: (id, bytes) => drive.changeByHand(id, (items, item) => items.change(item, {}, bytes)),
     expireSessions: () => drive.expireSessions(),
     follow: (script) => faults.follow(script),
     roughen: (rough) => faults.roughen(rough),

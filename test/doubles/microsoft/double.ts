@@ -1,3 +1,4 @@
+import { Content } from './content.js';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -112,6 +113,16 @@ export class MicrosoftDouble {
     return filesOf(drive.approot).flatMap((item) =>
       item.children ? [] : [{ path: pathOf(item, drive.approot), size: item.content?.length ?? 0 }],
     );
+  }
+
+  /** Somebody puts other bytes under a path that `files` gave, or with null takes the file away. */
+  changeByHand(email: string, path: string, change: (bytes: Buffer) => Buffer | null): void {
+    const drive = this.drive(email);
+    const item = drive.approot && drive.below(drive.approot, path.split('/'));
+    if (!item?.content) throw new Error(`There is no file at ${path}.`);
+    const bytes = change(item.content.read(0, item.content.length) as Buffer);
+    if (bytes === null) drive.remove(item, true);
+    else item.content = new Content(this.folder).append(bytes);
   }
 
   /** Its own time goes on by so much: codes, tokens, sessions and download addresses expire. */
