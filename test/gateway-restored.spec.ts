@@ -1,7 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUIDv7 } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,10 +10,12 @@ import type { BackupList, Job } from '#contracts';
 import type { RootEpoch } from '#crypto';
 import type { BlobName } from '#storage';
 import { NightlyBackup } from '../src/backup/index.js';
+import { ExportDatabase } from '../src/backup/export-database.js';
 import { headerOf } from '../src/backup/read-backup.js';
+import { parseRecords } from '../src/backup/records.js';
 import { restoreBackup } from '../src/backup/restore-backup.js';
 import { ConnectionPool, DeletionsHeld } from '../src/connections/index.js';
-import { fillDatabase } from '../src/database/index.js';
+import { fillDatabase, openClient } from '../src/database/index.js';
 import { openDatabase } from '../src/database/open-database.js';
 import { rootKeysIn } from '../src/keys/index.js';
 import { Client } from './support/client.js';
@@ -110,6 +113,26 @@ describe('a backup', () => {
     for (const told of ['before.bin', 'first@example.org', 'accounts']) expect(bytes.includes(told)).toBe(false);
     expect((await headerOf(backup)).epoch).toBe(1);
     expect(await readdir(join(dataFolder, 'backups'))).toHaveLength(1);
+  });
+
+  it('shows one moment, whatever is stored while it is made', async () => {
+    const connection = await openClient({ connectionString: lost.databaseUrl });
+    const pieces = new ExportDatabase(connection, randomUUIDv7()).pieces();
+    const read = [(await pieces.next()).value as Buffer];
+    const stored = await tables(lost.databaseUrl);
+    expect((await client.put('meanwhile.bin', older)).status).toBe(201);
+    for await (const piece of pieces) read.push(piece);
+    await connection.end();
+    let table = '';
+    for await (const { kind, body } of parseRecords(Readable.from(read))) {
+      const said = kind === 'rows' ? undefined : (JSON.parse(body.toString()) as { name?: string; rows?: number });
+      if (kind === 'table') table = said!.name!;
+      if (kind === 'table-end' && /^(contents|chunks|shards|blobs|nodes|versions)$/.test(table))
+        expect([table, `${said!.rows}`]).toEqual([table, stored.get(table)!.split(' ')[0]]);
+    }
+    await client.remove('meanwhile.bin');
+    await client.send('/api/trash', { method: 'DELETE' });
+    await upkeep(lost);
   });
 
   it('is made by itself once a night, and only once', async () => {
@@ -253,8 +276,8 @@ describe('a restore', () => {
     await expect(provider.removeFolder()).rejects.toThrow(DeletionsHeld);
 
     expect(await hold()).toMatchObject({ stands: true, why: 'restored', endsAt: null });
-    // Three chunks were stored after the backup, and the marker knows.
-    expect((await hold())['connections']).toEqual([expect.objectContaining({ house: true, blobsAhead: 3 })]);
+    // Three chunks and one more were stored after the backup, and the marker knows.
+    expect((await hold())['connections']).toEqual([expect.objectContaining({ house: true, blobsAhead: 4 })]);
     await expect.poll(async () => (await again.put('early.bin', older)).status, { timeout: 10_000 }).toBe(507);
     const stranger = await newPerson(gateway, token, ['user', 'auditor']);
     for (const what of ['', '/lift']) expect((await say(what, stranger.token)).status).toBe(403);
