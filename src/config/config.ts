@@ -62,6 +62,10 @@ export abstract class Config {
   abstract readonly proveDays: number;
   /** 0 is no previews. */
   abstract readonly previewDecoders: number;
+  /** Where workers ask a gateway to open connections; null where upkeep runs inside the gateway. */
+  abstract readonly workerSocket: string | null;
+  /** Whether this process is such a worker: then it has no root key, and wants none. */
+  abstract readonly isWorker: boolean;
   /** Who is told of connections in trouble, and what the messages are signed with. */
   abstract readonly alerts: { readonly url: Secret; readonly secret: Secret } | null;
   abstract readonly metricsToken: Secret | null;

@@ -21,6 +21,7 @@ export class SettingFault extends Fault {
 export function readConfig(
   environment: Environment = process.env,
   fileExists: (path: string) => boolean = existsSync,
+  isWorker = false,
 ): Config {
   const given = Object.fromEntries(
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
@@ -30,17 +31,28 @@ export function readConfig(
     const issue = parsed.error.issues[0]!;
     throw new SettingFault(issue.path[0] as SettingName, issue.message);
   }
-  const config = arrange(parsed.data);
+  const config = arrange(parsed.data, isWorker);
   checkTogether(parsed.data, config, fileExists);
   return deepFreeze(config);
 }
+
+/** For a process that has no root key: of the same settings those that name no secret but the way to the database. */
+export function readWorkerConfig(environment: Environment = process.env): Config {
+  const wanted = Object.entries(environment).filter(([name]) => !NOT_FOR_WORKERS.test(name));
+  for (const name of ['DATABASE_URL', 'TESSERA_WORKER_SOCKET'] as const) {
+    if (!environment[name]) throw new SettingFault(name, 'is missing: a worker needs it');
+  }
+  return readConfig(Object.fromEntries(wanted), () => true, true);
+}
+
+const NOT_FOR_WORKERS = /_CLIENT_(ID|SECRET)$|^TESSERA_(ROOT_KEY_FILE|ADMIN_\w+|ALERT_\w+|METRICS_TOKEN)$/;
 
 /** Names that look like ours but mean nothing: most likely misspelt. */
 export function unknownSettings(environment: Environment = process.env): string[] {
   return Object.keys(environment).filter((name) => name.startsWith('TESSERA_') && !(name in settings.shape));
 }
 
-function arrange(given: Settings): Config {
+function arrange(given: Settings, isWorker: boolean): Config {
   const dataFolder = resolve(given.TESSERA_DATA);
   return {
     port: given.PORT,
@@ -78,6 +90,8 @@ function arrange(given: Settings): Config {
     scrubHours: given.TESSERA_SCRUB_HOURS,
     proveDays: given.TESSERA_PROVE_DAYS,
     previewDecoders: given.TESSERA_PREVIEW_DECODERS,
+    workerSocket: given.TESSERA_WORKER_SOCKET === undefined ? null : resolve(given.TESSERA_WORKER_SOCKET),
+    isWorker,
     alerts:
       given.TESSERA_ALERT_URL && given.TESSERA_ALERT_SECRET
         ? { url: given.TESSERA_ALERT_URL, secret: given.TESSERA_ALERT_SECRET }

@@ -168,6 +168,13 @@ export const settings = z.object({
       'An address that is told when a connection fails, is full, has to be connected anew or raises an alarm, and when that is over. A private one has to stand in `TESSERA_ALLOW_HOSTS`.',
     ),
   TESSERA_ALERT_SECRET: kind.secret(16).optional().describe('What these messages are signed with.'),
+  TESSERA_WORKER_SOCKET: kind
+    .text(100)
+    .optional()
+    .describe(
+      'A Unix socket in a folder of its own. Where it is set, upkeep of shards is left to `npm run worker`, which runs without the root key and asks here for opened connections (docs/decisions/worker-without-root-key.md).',
+    )
+    .meta({ byDefault: 'upkeep runs inside the gateway' }),
   TESSERA_METRICS_TOKEN: kind
     .secret(16)
     .optional()

@@ -23,6 +23,7 @@ import { FirstVault } from './first-vault.js';
 import { FoldersController } from './folders.controller.js';
 import { Gates } from './gates.js';
 import { GivingUp } from './giving-up.js';
+import { KeptSecrets, OwnSecrets } from './kept-secrets.js';
 import { LightLook } from './light-look.js';
 import { ListFolders } from './list-folders.js';
 import { LetGo } from './let-go.js';
@@ -42,6 +43,7 @@ import { UsualTimes } from './usual-times.js';
 import { Vendors } from './vendors.js';
 import { WebLoginController } from './web-login.controller.js';
 import { WebLogin } from './web-login.js';
+import { WorkerDoor } from './worker/worker-door.js';
 
 /**
  * Clouds and vaults being connected, tested and kept open, the room on them, and how an account's
@@ -71,6 +73,7 @@ import { WebLogin } from './web-login.js';
     FirstVault,
     Gates,
     GivingUp,
+    { provide: KeptSecrets, useClass: OwnSecrets },
     LightLook,
     KeepConsent,
     ListFolders,
@@ -92,6 +95,7 @@ import { WebLogin } from './web-login.js';
     UsualTimes,
     Vendors,
     WebLogin,
+    WorkerDoor,
   ],
   exports: [
     GivingUp,

@@ -26,3 +26,4 @@ export { UsualTimes } from './usual-times.js';
 export { connectionsOf, disableConnectionsOf, dropSpread } from './own-connections.store.js';
 export { AHEAD, DeletionHold } from './deletion-hold.js';
 export { replaceHold } from './holds.store.js';
+export { KeylessConnectionsModule } from './keyless-connections.module.js';

@@ -37,8 +37,12 @@ export class Markers {
   }
 
   /** Whose the folder is, by its marker as it lies there now. Changes nothing. */
-  async look({ id }: Pick<ConnectionRow, 'id'>, provider: StorageProvider): Promise<Found> {
-    const sealed = await provider.readMarker();
+  async look(connection: Pick<ConnectionRow, 'id'>, provider: StorageProvider): Promise<Found> {
+    return this.judge(connection, await provider.readMarker());
+  }
+
+  /** The same of a marker that somebody else has read there. */
+  async judge({ id }: Pick<ConnectionRow, 'id'>, sealed: Buffer | null): Promise<Found> {
     if (!sealed) return { whose: 'nobody', sequence: 0 };
     const marker = this.open(sealed);
     const ours = await installationId(this.database);
@@ -59,13 +63,18 @@ export class Markers {
     }
     if (whose === 'other') throw new MarkerAlarm(FOREIGN);
     if (whose === 'newer') {
-      await this.hold.begin('ahead', null);
-      await noteSeenMarker(this.database, connection.id, sequence);
-      await raiseAlarm(this.database, connection.id, AHEAD);
+      await this.heedNewer(connection, sequence);
       return false;
     }
     if (connection.marked_at === null) await this.note(connection, sequence);
     return true;
+  }
+
+  /** What follows from a marker that is ahead of the database. */
+  async heedNewer({ id }: Pick<ConnectionRow, 'id'>, sequence: number): Promise<void> {
+    await this.hold.begin('ahead', null);
+    await noteSeenMarker(this.database, id, sequence);
+    await raiseAlarm(this.database, id, AHEAD);
   }
 
   /**
@@ -105,12 +114,8 @@ export class Markers {
   }
 
   /** What the place is found to fail together with now: the disk, the host, the vendor's account. Null where that cannot be told. */
-  async whereabouts({ provider, settings }: Pick<ConnectionRow, 'provider' | 'settings'>): Promise<string | null> {
-    return (
-      (await findProvider(provider)
-        ?.domainOf(settings)
-        .catch(() => null)) ?? null
-    );
+  whereabouts(row: Pick<ConnectionRow, 'provider' | 'settings'>): Promise<string | null> {
+    return whereaboutsOf(row);
   }
 
   /** What it says is noted before and after it is written: a marker that says more is another database's. */
@@ -143,4 +148,15 @@ export class Markers {
     }
     return undefined;
   }
+}
+
+export async function whereaboutsOf({
+  provider,
+  settings,
+}: Pick<ConnectionRow, 'provider' | 'settings'>): Promise<string | null> {
+  return (
+    (await findProvider(provider)
+      ?.domainOf(settings)
+      .catch(() => null)) ?? null
+  );
 }

@@ -11,10 +11,9 @@ import {
 import { Config } from '../config/index.js';
 import { GatewayLease } from '../gateways/index.js';
 import type { ConnectionRow } from './connections.store.js';
-import { Credentials } from './credentials.js';
 import { ProviderUnknown } from './errors.js';
 import { Gates } from './gates.js';
-import { Tokens } from './tokens.js';
+import { KeptSecrets } from './kept-secrets.js';
 import { Vendors } from './vendors.js';
 
 /** What it takes to open a provider: its settings with the secret ones among them, and our folder's name there. */
@@ -36,15 +35,14 @@ export class ProviderOpener {
     @Inject(Config) private readonly config: Config,
     private readonly lease: GatewayLease,
     private readonly gates: Gates,
-    private readonly credentials: Credentials,
-    private readonly tokens: Tokens,
+    private readonly secrets: KeptSecrets,
     private readonly vendors: Vendors,
   ) {}
 
   /** A connection as it is kept. Of a consent it is handed access tokens as it goes, never what they are fetched with. */
-  openKept(row: ConnectionRow): Promise<StorageProvider> {
-    if (descriptionOf(row).oauth) return this.open({ ...row, tokens: this.tokens.of(row.id) });
-    return this.open({ ...row, settings: { ...row.settings, ...this.credentials.open(row) } });
+  async openKept(row: ConnectionRow): Promise<StorageProvider> {
+    if (descriptionOf(row).oauth) return this.open({ ...row, tokens: this.secrets.tokens(row) });
+    return this.open({ ...row, settings: await this.secrets.settings(row) });
   }
 
   open(place: OpenablePlace): Promise<StorageProvider> {

@@ -25,6 +25,10 @@ export async function forgetGateway(sql: Sql, id: string): Promise<void> {
   await sql.execute('delete from gateways where id = $1', [id]);
 }
 
+export async function isAlive(sql: Sql, id: string): Promise<boolean> {
+  return (await sql.query('select 1 from gateways where id = $1 and alive_until > now()', [id])).length > 0;
+}
+
 export async function aliveGateways(sql: Sql): Promise<Set<string>> {
   const rows = await sql.query<{ id: string }>('select id from gateways where alive_until > now()');
   return new Set(rows.map((row) => row.id));

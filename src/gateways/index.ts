@@ -1,4 +1,4 @@
 export { GatewaysModule } from './gateways.module.js';
 export { GatewayLease } from './gateway-lease.js';
-export { aliveGateways, deadGateways, forgetGateway } from './gateways.store.js';
+export { aliveGateways, deadGateways, forgetGateway, isAlive } from './gateways.store.js';
 export { SteadyLook } from './steady-look.js';

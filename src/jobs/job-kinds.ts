@@ -1,4 +1,3 @@
-import { Injectable } from '@nestjs/common';
 import { JobKindUnfit } from './faults.js';
 import type { JobRun } from './job-run.js';
 
@@ -16,13 +15,17 @@ export interface JobKind {
   readonly cancellable: boolean;
   /** The longest pause between two attempts; the first ones come after seconds. Default: 10 minutes. */
   readonly longestPauseSeconds?: number;
+  /** Needs no key: where workers are, they do it, and gateways do not. */
+  readonly keyless?: boolean;
   run(job: JobRun): Promise<void>;
 }
 
 /** The kinds that the rooms below have registered, in `onModuleInit`. */
-@Injectable()
 export class JobKinds {
   readonly #kinds = new Map<string, JobKind>();
+
+  /** Whether what needs no key is left to workers. */
+  constructor(private readonly leavesKeyless = false) {}
 
   register(kind: JobKind): void {
     if (this.#kinds.has(kind.name)) throw new JobKindUnfit(`There is a kind of job «${kind.name}» already.`);
@@ -33,6 +36,11 @@ export class JobKinds {
     const kind = this.#kinds.get(name);
     if (kind === undefined) throw new JobKindUnfit(`Nobody has said what to do for a job of the kind «${name}».`);
     return kind;
+  }
+
+  /** What this process fetches from the queue. */
+  get here(): string[] {
+    return [...this.#kinds.values()].filter((kind) => !(this.leavesKeyless && kind.keyless)).map(({ name }) => name);
   }
 
   get names(): string[] {

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { Config } from '../config/index.js';
 import { GatewaysModule } from '../gateways/index.js';
 import { JobKinds } from './job-kinds.js';
 import { Jobs } from './jobs.js';
@@ -12,7 +13,16 @@ import { Worker } from './worker.js';
  */
 @Module({
   imports: [GatewaysModule],
-  providers: [JobKinds, Jobs, RunJobs, Worker],
+  providers: [
+    {
+      provide: JobKinds,
+      inject: [Config],
+      useFactory: ({ workerSocket, isWorker }: Config) => new JobKinds(workerSocket !== null && !isWorker),
+    },
+    Jobs,
+    RunJobs,
+    Worker,
+  ],
   exports: [JobKinds, Jobs, RunJobs, Worker],
 })
 export class JobsModule {}

@@ -41,7 +41,7 @@ async function site(kind: Partial<JobKind> & Pick<JobKind, 'run'>, working = tru
   const kinds = new JobKinds();
   kinds.register({ ...USUAL, ...kind });
   const runs = new RunJobs(store.database, kinds, lease);
-  const worker = new Worker(store.database, runs);
+  const worker = new Worker(store.database, runs, kinds);
   if (working) worker.onApplicationBootstrap();
   let stopped = false;
   const made = {

@@ -33,8 +33,11 @@ type Held = Pick<ClaimedJob, 'id' | 'token'>;
 
 const COLUMNS = 'id, kind, account, state, done, total, note, error, attempts, created_at, ended_at';
 
-/** The name under which graphile-worker delivers all of them. Its row is replaced by the key, or added beside one that is being delivered. */
-const WAKE = `graphile_worker.add_job('job', json_build_object('id', id), job_key := id::text, run_at := next_at)`;
+/** What graphile-worker calls a kind: each process fetches only the kinds that it does. */
+export const taskOf = (kind: string): string => `job:${kind}`;
+
+/** Its row is replaced by the key, or added beside one that is being delivered. */
+const WAKE = `graphile_worker.add_job('job:' || kind, json_build_object('id', id), job_key := id::text, run_at := next_at)`;
 
 /** Undefined where the same is under way already. */
 export async function insertJob(
@@ -156,7 +159,7 @@ export async function putBack(
     `with waiting as (
        update jobs set state = 'waiting', gateway = null, next_at = now() + make_interval(secs => $3), attempts = $4,
          error = case when $5 then $6 else error end
-       where id = $1 and token = $2 and state = 'running' returning id, next_at
+       where id = $1 and token = $2 and state = 'running' returning id, kind, next_at
      ) select ${WAKE} from waiting`,
     [id, token, again.afterSeconds, again.attempts, again.error !== undefined, again.error ?? null],
   );
@@ -166,7 +169,7 @@ export async function putBack(
 export async function hurryJob(sql: Sql, id: string): Promise<void> {
   await sql.query(
     `with hurried as (
-       update jobs set next_at = now() where id = $1 and state = 'waiting' returning id, next_at
+       update jobs set next_at = now() where id = $1 and state = 'waiting' returning id, kind, next_at
      ) select ${WAKE} from hurried`,
     [id],
   );
@@ -206,7 +209,7 @@ export async function wakeForgotten(sql: Sql, overdueSeconds: number): Promise<n
        limit 500 for update skip locked
      ), waiting as (
        update jobs set state = 'waiting', gateway = null, next_at = now() from forgotten where id = found
-       returning id, next_at
+       returning id, kind, next_at
      ) select ${WAKE} from waiting`,
     [overdueSeconds],
   );

@@ -2,7 +2,8 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy }
 import { Logger as QueueLogger, runTaskList, type WorkerPool } from 'graphile-worker';
 import pg from 'pg';
 import { Database } from '../database/index.js';
-import { forgetOldJobs, wakeForgotten } from './jobs.store.js';
+import { JobKinds } from './job-kinds.js';
+import { forgetOldJobs, taskOf, wakeForgotten } from './jobs.store.js';
 import { RunJobs } from './run-jobs.js';
 
 /** Most of a job is waiting for a cloud; what it does there at once, it decides itself. */
@@ -33,6 +34,7 @@ export class Worker implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     private readonly database: Database,
     private readonly jobs: RunJobs,
+    private readonly kinds: JobKinds,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -77,7 +79,8 @@ export class Worker implements OnApplicationBootstrap, OnModuleDestroy {
       noHandleSignals: true,
       logger: quiet(this.log),
     };
-    this.workers = runTaskList(options, { job: task }, this.pool as pg.Pool);
+    const tasks = Object.fromEntries(this.kinds.here.map((kind) => [taskOf(kind), task]));
+    this.workers = runTaskList(options, tasks, this.pool as pg.Pool);
     const again = (): void => void setTimeout(() => this.start(), RESTART_MS).unref();
     this.workers.promise.then(again, (error: Error) => {
       this.log.warn(`The queue of jobs is taken up again soon: ${error.message}`);

@@ -1,6 +1,7 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Fault } from '#contracts';
 import { findProvider, type BlobName, type StorageProvider } from '#storage';
+import { Config } from '../config/index.js';
 import { allConnections, ConnectionPool, type ConnectionRow, DeletionHold } from '../connections/index.js';
 import {
   abandonDraft,
@@ -46,9 +47,12 @@ export class Sweep {
     private readonly pool: ConnectionPool,
     private readonly moves: LapsedMoves,
     private readonly hold: DeletionHold,
+    @Inject(Config) private readonly config: Config,
   ) {}
 
+  /** Nothing, where workers do it. */
   async run(): Promise<Swept> {
+    if (this.config.workerSocket !== null && !this.config.isWorker) return { drafts: 0, blobs: 0 };
     const drafts = await this.abandonLapsed();
     await this.moves.sweep();
     await this.settleDead();

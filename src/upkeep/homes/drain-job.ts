@@ -32,7 +32,13 @@ export class DrainJob implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.kinds.register({ name: DRAIN, attempts: null, cancellable: false, run: (job) => this.run(job) });
+    this.kinds.register({
+      name: DRAIN,
+      attempts: null,
+      cancellable: false,
+      keyless: true,
+      run: (job) => this.run(job),
+    });
   }
 
   private async run(job: JobRun): Promise<void> {

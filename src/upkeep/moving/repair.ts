@@ -50,6 +50,7 @@ export class Repair implements OnModuleInit {
       name: REPAIR,
       attempts: null,
       cancellable: false,
+      keyless: true,
       run: async (job) => void (await this.run(job)),
     });
   }

@@ -49,6 +49,7 @@ export class ScrubJob implements OnModuleInit {
       name: SCRUB_JOB,
       attempts: null,
       cancellable: true,
+      keyless: true,
       longestPauseSeconds: LONGEST_PAUSE_SECONDS,
       run: (job) => inSecondLine(() => this.run(job)),
     });
