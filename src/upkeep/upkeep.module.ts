@@ -6,6 +6,7 @@ import { JobsModule } from '../jobs/index.js';
 import { ConnectionAlerts } from './connection-alerts.js';
 import { HomesModule } from './homes/index.js';
 import { MovingModule } from './moving/index.js';
+import { SpreadingModule } from './spreading/index.js';
 import { ScrubModule } from './scrub/index.js';
 import { SendAlert } from './send-alert.js';
 import { Sweep } from './sweep.js';
@@ -22,7 +23,16 @@ import { UpkeepRounds } from './upkeep-rounds.js';
  * dead gateways held, writing markers on, trying connections at the start, telling an operator of those in trouble. Alone deletes blobs. Works on ciphertext, with no data key.
  */
 @Module({
-  imports: [ConnectionsModule, ContentsModule, FilesModule, JobsModule, HomesModule, MovingModule, ScrubModule],
+  imports: [
+    ConnectionsModule,
+    ContentsModule,
+    FilesModule,
+    JobsModule,
+    HomesModule,
+    MovingModule,
+    ScrubModule,
+    SpreadingModule,
+  ],
   providers: [
     ConnectionAlerts,
     SendAlert,

@@ -18,5 +18,6 @@ import { UpkeepOfHomes } from './upkeep-of-homes.js';
   imports: [AuditModule, ConnectionsModule, JobsModule, MovingModule],
   controllers: [DrainController],
   providers: [Drain, DrainJob, Homecoming, MoveMany, UpkeepOfHomes],
+  exports: [MoveMany],
 })
 export class HomesModule {}

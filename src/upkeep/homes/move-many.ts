@@ -74,7 +74,7 @@ export class MoveMany {
   }
 
   /** People come first: while a connection has more waiting than it can take, nothing of ours joins the line. */
-  private async turn(connections: readonly (string | null)[], signal: AbortSignal): Promise<void> {
+  async turn(connections: readonly (string | null)[], signal: AbortSignal): Promise<void> {
     const busy = (id: string | null): boolean => {
       const why = id === null ? null : this.health.shunned(id);
       return why === 'paused' || why === 'saturated';

@@ -38,9 +38,10 @@ const LOST = `
     left join connections k on k.id = b.connection
     group by t.account, t.content, t.chunk
   ), wanted as (
-    select w.account, w.content, w.chunk, w.standing - c.data as left, count(*) over (partition by w.account, w.content) as chunks
+    select w.account, w.content, w.chunk, w.standing - p.data as left, count(*) over (partition by w.account, w.content) as chunks
     from weak w join contents c on c.account = w.account and c.id = w.content and c.state = 'published'
-    where w.readable >= c.data
+    join chunk_spreads p on p.account = w.account and p.content = w.content and p.chunk = w.chunk
+    where w.readable >= p.data
   )`;
 
 /**

@@ -229,7 +229,8 @@ function stands({ state, fault, removed, given_up: givenUp }: LyingShard): boole
   return state === 'live' && fault === null && !removed && !givenUp;
 }
 
-function saysNowhere(error: unknown): error is Fault {
+/** No place takes a shard now, and why. */
+export function saysNowhere(error: unknown): error is Fault {
   return [SpreadUnmet, StorageAway, StorageFull, TooFewPlaces].some((kind) => error instanceof kind);
 }
 

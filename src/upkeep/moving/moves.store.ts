@@ -108,12 +108,17 @@ export async function beginMove(
   return begun.fence ?? 'taken';
 }
 
-/** False when somebody took the move away: from then on nothing of it counts. */
-export async function renewMove(sql: Sql, id: ShardId, fence: number, leaseSeconds: number): Promise<boolean> {
+/** False when somebody took the move away: from then on nothing of it counts. A fence is one move's, of a shard or several. */
+export async function renewMove(
+  sql: Sql,
+  { account, content, chunk }: ShardId,
+  fence: number,
+  leaseSeconds: number,
+): Promise<boolean> {
   const renewed = await sql.execute(
-    `update moves set lease_until = now() + make_interval(secs => $6)
-     where account = $1 and content = $2 and chunk = $3 and shard = $4 and fence = $5`,
-    [id.account, id.content, id.chunk, id.shard, fence, leaseSeconds],
+    `update moves set lease_until = now() + make_interval(secs => $5)
+     where account = $1 and content = $2 and chunk = $3 and fence = $4`,
+    [account, content, chunk, fence, leaseSeconds],
   );
   return renewed > 0;
 }
@@ -159,12 +164,12 @@ export async function swapMove(sql: Sql, id: ShardId, swap: Swap): Promise<'move
 export async function abandonMove(sql: Sql, id: ShardId, fence: number): Promise<void> {
   await sql.execute(
     `with ended as (
-       delete from moves where account = $1 and content = $2 and chunk = $3 and shard = $4 and fence = $5
+       delete from moves where account = $1 and content = $2 and chunk = $3 and fence = $4
        returning account, to_blob
      )
      update blobs b set state = 'condemned', condemned_at = now() from ended e
      where b.account = e.account and b.id = e.to_blob and b.state in ('intended', 'live')`,
-    [id.account, id.content, id.chunk, id.shard, fence],
+    [id.account, id.content, id.chunk, fence],
   );
 }
 
@@ -197,7 +202,11 @@ function keyOf({ account, content, chunk, shard }: ShardId): [string, string, nu
   return [account, content, chunk, shard];
 }
 
-async function holdPublished(sql: Sql, { account, content }: ShardId): Promise<boolean> {
+/** Nobody erases it until the transaction ends. False when it is not published (any more). */
+export async function holdPublished(
+  sql: Sql,
+  { account, content }: Pick<ShardId, 'account' | 'content'>,
+): Promise<boolean> {
   const held = await sql.prepared(
     'hold-published',
     `select 1 from contents where account = $1 and id = $2 and state = 'published' for share`,

@@ -15,6 +15,6 @@ import { Repair } from './repair.js';
 @Module({
   imports: [AuditModule, ConnectionsModule, ContentsModule, JobsModule],
   providers: [GatherShards, LapsedMoves, MoveShard, Repair],
-  exports: [LapsedMoves, MoveShard, Repair],
+  exports: [GatherShards, LapsedMoves, MoveShard, Repair],
 })
 export class MovingModule {}

@@ -1,0 +1,1 @@
+export { SpreadingModule } from './spreading.module.js';

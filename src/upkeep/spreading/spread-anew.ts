@@ -1,0 +1,71 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import type { Job } from '#contracts';
+import { AuditRecord } from '../../audit/index.js';
+import { Spreads } from '../../connections/index.js';
+import { Database } from '../../database/index.js';
+import { JobKinds, type JobRun, Jobs, NotYet } from '../../jobs/index.js';
+import { type Counts, SpreadingWork } from './spreading-work.js';
+
+const SPREAD_ANEW = 're-spread';
+
+const AGAIN_SECONDS = 60;
+
+/**
+ * Makes what an account has stored lie as its default storage says now: chunk by chunk spread anew, then moved off the
+ * connections that are not chosen. Each chunk changes by itself and is readable throughout, so that the job may be killed,
+ * or called off, anywhere, and a file of any size needs no more room than one chunk. Begins by looking what is left, and
+ * goes by what the default storage is at that time.
+ */
+@Injectable()
+export class SpreadAnew implements OnModuleInit {
+  constructor(
+    private readonly database: Database,
+    private readonly spreads: Spreads,
+    private readonly jobs: Jobs,
+    private readonly kinds: JobKinds,
+    private readonly work: SpreadingWork,
+    private readonly audit: AuditRecord,
+  ) {}
+
+  onModuleInit(): void {
+    this.kinds.register({ name: SPREAD_ANEW, attempts: null, cancellable: true, run: (job) => this.run(job) });
+  }
+
+  /** Asked again while it is under way, the same job. */
+  begin(account: string): Promise<Job> {
+    return this.database.tx(async (sql) => {
+      const { data, parity } = await this.spreads.of(account);
+      const details = { data, parity };
+      await this.audit.append(sql, { actor: account, account, action: 'storage.applied', subject: account, details });
+      return this.jobs.enqueue(sql, { kind: SPREAD_ANEW, account, ids: { account } });
+    });
+  }
+
+  private async run(job: JobRun): Promise<void> {
+    const account = job.ids['account'] as string;
+    const to = await this.spreads.of(account);
+    const counts = await this.work.chunks(job, account, to);
+    const homeless = to.connections === null ? 0 : await this.work.elsewhere(job, account, to.connections);
+    const note = inWords(counts, homeless);
+    await job.progress({ note });
+    const later = (counts.nowhere ?? 0) + (counts.busy ?? 0) + (counts.unreadable ?? 0) + homeless;
+    if (later > 0) throw new NotYet(note ?? 'Looked at again.', AGAIN_SECONDS);
+  }
+}
+
+function inWords(counts: Counts, homeless: number): string | null {
+  const parts = [];
+  const pieces = (count: number, one: string, many: string): string =>
+    count === 1 ? `One ${one}` : `${count} ${many}`;
+  if (counts.nowhere)
+    parts.push(`${pieces(counts.nowhere, 'chunk finds', 'chunks find')} no places as they are wanted.`);
+  if (counts.unreadable) parts.push(`${pieces(counts.unreadable, 'chunk', 'chunks')} cannot be read as things are.`);
+  if (counts.unmeasured) {
+    parts.push(
+      `${pieces(counts.unmeasured, 'chunk was', 'chunks were')} stored before this could be done, and stay as they are.`,
+    );
+  }
+  if (homeless > 0)
+    parts.push(`${pieces(homeless, 'piece finds', 'pieces find')} no place among the chosen connections.`);
+  return parts.length > 0 ? parts.join(' ') : null;
+}
