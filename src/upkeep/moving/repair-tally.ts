@@ -15,9 +15,8 @@ export class RepairTally {
   /** What is not tried again in this run. */
   readonly setAside: { readonly blobs: string[]; readonly accounts: string[] } = { blobs: [], accounts: [] };
 
-  get waiting(): number {
-    return this.setAside.blobs.length;
-  }
+  /** How many were tried in vain. */
+  waiting = 0;
 
   add(lost: LostShard, { outcome, read, written, fault, length }: Moved, mostInVain: number): void {
     this.read += read;
@@ -27,8 +26,10 @@ export class RepairTally {
       this.healedBytes += length;
       this.inVain.delete(lost.account);
     }
-    if (outcome === 'moved' || outcome === 'gone') return;
+    if (outcome === 'moved') return;
     this.setAside.blobs.push(lost.blob);
+    if (outcome === 'gone') return;
+    this.waiting += 1;
     this.why = fault?.message ?? this.why;
     if (outcome === 'busy') return;
     const times = (this.inVain.get(lost.account) ?? 0) + 1;
