@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { readdir, readFile, truncate, unlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, truncate, unlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -20,7 +21,10 @@ import { inside } from './support/inside.js';
 import { signIn } from './support/people.js';
 import { Scrubbing } from './support/scrubbing.js';
 
-const CHUNK = 64 * 1024;
+/** `npm run search:scrub` measures 5,000 pieces of a mebibyte. */
+const CHUNK = Number(process.env['SCRUB_CHUNK'] ?? 64 * 1024);
+const BLOBS = Number(process.env['SCRUB_BLOBS'] ?? 60);
+const LONG = BLOBS > 1000 ? 1_800_000 : 30_000;
 const ada = 'ada@example.com';
 
 let google: GoogleDouble;
@@ -367,5 +371,56 @@ describe('a place that lists checksums', () => {
     const ended = await scrubbing.now(connection);
     expect(ended).toMatchObject({ missing: 0, damaged: 0 });
     await untouched();
+  });
+});
+
+describe('what it costs', () => {
+  const MiB = 1024 * 1024;
+  const fillUp = async () => {
+    for (let left = BLOBS; left > 0; left -= 50) await fill(Math.min(50, left));
+  };
+
+  async function measured(name: string, connection: string): Promise<void> {
+    // Nobody uses anything for a moment: how far it stays behind people is tried elsewhere.
+    await pause(1_100);
+    const before = process.memoryUsage();
+    let peak = before;
+    const look = setInterval(() => {
+      const now = process.memoryUsage();
+      if (now.rss > peak.rss) peak = now;
+    }, 20);
+    const began = performance.now();
+    const { blobs, bytesRead } = await scrubbing.now(connection);
+    const seconds = (performance.now() - began) / 1000;
+    clearInterval(look);
+    expect(blobs).toBe(BLOBS);
+    const grown = (peak.rss - before.rss) / MiB;
+    // What is in hand are pieces and rows, however many blobs there are.
+    expect(grown).toBeLessThan(250);
+    console.log(
+      `${name}: ${blobs} blobs in ${seconds.toFixed(1)} s, ${(bytesRead / MiB).toFixed(0)} MiB read (${(bytesRead / MiB / seconds).toFixed(0)} MiB/s), peak memory +${grown.toFixed(0)} MiB`,
+    );
+  }
+
+  it('to read all of a vault', { timeout: LONG }, async () => {
+    const path = await mkdtemp(join(tmpdir(), 'tessera-scrub-'));
+    try {
+      const made = await client.json('POST', '/api/cloud/connections/local', { label: 'vault', path });
+      const connection = made.json<{ id: string }>().id;
+      await storeIn(connection);
+      await fillUp();
+      await measured('by reading', connection);
+    } finally {
+      await rm(path, { recursive: true });
+    }
+  });
+
+  it('to have all of a cloud listed', { timeout: LONG }, async () => {
+    const made = await client.json('POST', `/api/cloud/connections/${HASHING_CLOUD}`, { label: 'listed' });
+    const connection = made.json<{ id: string }>().id;
+    added.clouds.at(-1)!.pageLength = 1000;
+    await storeIn(connection);
+    await fillUp();
+    await measured('by listing', connection);
   });
 });
