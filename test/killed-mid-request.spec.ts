@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { killAt, record, setStage, type Stage, type Verdict } from './crash/run.js';
 import { SCENARIOS } from './crash/scenarios.js';
 import { killPurgeAt, recordPurge, setPurgeStage } from './crash/purge.js';
+import { DRAIN, setDrainStage, setSpreadingStage, SPREADING } from './crash/homes.js';
 import { killRepairAt, recordRepair, setRepairStage } from './crash/repair.js';
 import { killScrubAt, leaveStrays, recordScrub } from './crash/scrub.js';
 import { killRoundAt, leaveWork, recordRound } from './crash/upkeep-round.js';
@@ -88,6 +89,28 @@ describe('a kill -9 at any boundary of a repair', () => {
     }
   });
 });
+
+/** A drain is moves of shards, as a repair is: of the two a sample has the repair. */
+const MOVING_JOBS = [
+  ['spreading anew', setSpreadingStage, SPREADING, 'insert into shards'],
+  ['a drain', setDrainStage, DRAIN, 'swap-move'],
+] as const;
+
+describe.each(ALL ? MOVING_JOBS : MOVING_JOBS.slice(0, 1))(
+  'a kill -9 at any boundary of %s',
+  (name, setJobStage, job, swaps) => {
+    test('loses no shard, counts none that is not there, and comes to its end', { timeout: TIMEOUT }, async () => {
+      const begun = await setJobStage();
+      try {
+        const boundaries = await recordRepair(begun, job);
+        expect(boundaries.filter((boundary) => boundary.includes(swaps)).length).toBeGreaterThan(3);
+        await killed(name, boundaries, (boundary) => killRepairAt(begun, boundary, job));
+      } finally {
+        await begun.site.remove();
+      }
+    });
+  },
+);
 
 describe('a kill -9 at any boundary of a scrub', () => {
   test('takes nothing that is stored, and the next one goes on', { timeout: TIMEOUT }, async () => {

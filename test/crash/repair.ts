@@ -5,7 +5,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { ShardDigest } from '#dispersal';
 import { Worker } from '../../src/jobs/index.js';
 import { Client } from '../support/client.js';
-import type { GatewayProcess } from '../support/gateway.js';
 import { blobsOnDisk, inside } from '../support/inside.js';
 import { complaints, timePasses } from './aftermath.js';
 import { lastBackendsGone, onCopies, type Stage, type Verdict } from './run.js';
@@ -69,14 +68,21 @@ async function filesOf({ dataFolder, places }: Site): Promise<Map<string, string
   return new Map((await Promise.all(vaults.map((vault) => blobsOnDisk(vault)))).flatMap((found) => [...found]));
 }
 
-/** The boundaries of a repair that is not disturbed. */
-export async function recordRepair(stage: RepairStage): Promise<string[]> {
+/** A job that moves shards, and what it has to come to beside what holds for all of them. */
+export interface ShardJob {
+  readonly kind: string;
+  readonly complaints?: (databaseUrl: string) => Promise<string[]>;
+}
+const REPAIR: ShardJob = { kind: 'repair' };
+
+/** The boundaries of a repair, or another such job, that is not disturbed. */
+export async function recordRepair(stage: RepairStage, { kind }: ShardJob = REPAIR): Promise<string[]> {
   const site = await copySite(stage.site);
   try {
     const file = join(site.dataFolder, 'boundaries');
-    const gateway = await spawnRepairing(site, { CRASH_JOB_RECORD: file });
+    const gateway = await spawnWithRecorder(site, { CRASH_JOB: kind, CRASH_JOB_RECORD: file });
     while (
-      (await query(site.databaseUrl, `select 1 from jobs where kind = 'repair' and state = 'done'`)).length === 0
+      (await query(site.databaseUrl, `select 1 from jobs where kind = $1 and state = 'done'`, [kind])).length === 0
     ) {
       await pause(20);
     }
@@ -88,23 +94,19 @@ export async function recordRepair(stage: RepairStage): Promise<string[]> {
   }
 }
 
-export function killRepairAt(stage: RepairStage, boundary: string): Promise<Verdict> {
+export function killRepairAt(stage: RepairStage, boundary: string, job = REPAIR): Promise<Verdict> {
   return onCopies(stage, boundary, async (site) => {
-    const gateway = await spawnRepairing(site, { CRASH_JOB_AT: boundary });
+    const gateway = await spawnWithRecorder(site, { CRASH_JOB: job.kind, CRASH_JOB_AT: boundary });
     const impatience = setTimeout(() => gateway.child.kill('SIGTERM'), 20_000);
     const died = (await gateway.ended()) === 'SIGKILL';
     clearTimeout(impatience);
     if (!died) return null;
     await lastBackendsGone(site);
-    return { outcome: 'not done', complaints: await lookAfter(stage, site) };
+    return { outcome: 'not done', complaints: await lookAfter(stage, site, job) };
   });
 }
 
-function spawnRepairing(site: Site, marks: Readonly<Record<string, string>>): Promise<GatewayProcess> {
-  return spawnWithRecorder(site, { CRASH_JOB: 'repair', ...marks });
-}
-
-async function lookAfter(stage: RepairStage, site: Site): Promise<string[]> {
+async function lookAfter(stage: RepairStage, site: Site, job: ShardJob): Promise<string[]> {
   const found = await countedAndNotThere(site, stage.liar);
   await query(
     site.databaseUrl,
@@ -118,19 +120,20 @@ async function lookAfter(stage: RepairStage, site: Site): Promise<string[]> {
       const wrong = difference(await readTree(client), stage.before);
       if (wrong) found.push(`${when}: ${wrong}`);
     };
-    await compare('before it was repaired');
+    await compare('before it went on');
     await timePasses(gateway);
     const deadline = performance.now() + 20_000;
-    const ended = `select 1 from jobs where kind = 'repair' and ended_at is null`;
+    const ended = `select 1 from jobs where kind = '${job.kind}' and ended_at is null`;
     while ((await query(site.databaseUrl, ended)).length > 0) {
       await query(site.databaseUrl, `update jobs set next_at = now() - interval '1 minute' where state = 'waiting'`);
       await inside(gateway, Worker).recover();
       await pause(20);
-      if (performance.now() > deadline) return [...found, 'the repair does not come to its end'];
+      if (performance.now() > deadline) return [...found, 'the job does not come to its end'];
     }
     await timePasses(gateway);
-    await compare('after it was repaired');
+    await compare('after it has ended');
     found.push(...(await complaints(gateway)), ...(await countedAndNotThere(site, '')));
+    found.push(...((await job.complaints?.(site.databaseUrl)) ?? []));
     return found;
   } finally {
     await gateway.stop();

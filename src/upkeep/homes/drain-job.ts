@@ -54,7 +54,7 @@ export class DrainJob implements OnModuleInit {
       }
       const shards = await shardsOn(this.database, connection, after, SHARDS_AT_ONCE);
       if (shards.length === 0) break;
-      await this.moves.run(shards, connection, { why: 'drain', signal: job.signal, tally });
+      await this.moves.run(shards, { why: 'drain', signal: job.signal, tally });
       after = shards.at(-1)!.name;
     }
     const left = await leftOn(this.database, connection);

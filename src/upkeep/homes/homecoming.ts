@@ -26,7 +26,13 @@ export class Homecoming implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.kinds.register({ name: HOMECOMING, attempts: null, cancellable: false, run: (job) => this.run(job) });
+    this.kinds.register({
+      name: HOMECOMING,
+      attempts: null,
+      cancellable: false,
+      keyless: true,
+      run: (job) => this.run(job),
+    });
   }
 
   /** Asks for a job for each connection that can be returned to, or will not be waited for any longer. */
@@ -56,7 +62,6 @@ export class Homecoming implements OnModuleInit {
       const movable = shards.filter(({ overdue }) => steady || !open || overdue);
       await this.moves.run(
         movable.map((shard) => toward(shard, steady ? home : null)),
-        null,
         { why: 'homecoming', signal: job.signal, tally },
       );
       await job.progress({ done: tally.counts.moved, total });

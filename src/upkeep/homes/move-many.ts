@@ -1,14 +1,14 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { Fault } from '#contracts';
-import { type Clock, systemClock } from '#storage';
-import { ConnectionHealth } from '../../connections/index.js';
-import { type MoveOutcome, type MoveReason, MoveShard } from '../moving/index.js';
+import { ConnectionPool } from '../../connections/index.js';
+import { type Moved, type MoveOptions, type MoveOutcome, type MoveReason, MoveShard } from '../moving/index.js';
 import type { WantsAway } from './lying-here.js';
 
-/** Few, so that people who use the same connections have most of them. */
-const LANES = 3;
-const BUSY_LOOK_MS = 500;
-const MOST_LOOKS = 60;
+/** Most of a move is waiting for connections. */
+const LANES = 4;
+const QUIET_MS = 1_000;
+const REST_MS = 200;
 
 export interface Tally {
   readonly counts: Record<MoveOutcome, number>;
@@ -31,56 +31,46 @@ export interface Moving {
   readonly each?: () => Promise<void>;
 }
 
-/** Moves some shards, a few at a time, and steps back where a connection has its hands full with what people want. */
+/** Moves some shards, a few at a time; while people are served, all lanes but one rest. */
 @Injectable()
 export class MoveMany {
-  /** For tests. */
-  clock: Clock = systemClock;
-
   constructor(
     private readonly move: MoveShard,
-    private readonly health: ConnectionHealth,
+    private readonly pool: ConnectionPool,
   ) {}
 
   /** Resolves when none is under way any more, also where one of them throws. */
-  async run(shards: readonly WantsAway[], from: string | null, moving: Moving): Promise<void> {
-    const waiting = shards.values();
+  async run(shards: readonly WantsAway[], { why, signal, tally, each }: Moving): Promise<void> {
+    const waiting = [...shards];
     let failed = false;
-    const lane = async (): Promise<void> => {
-      for (const shard of waiting) {
-        if (failed) return;
-        try {
-          await this.one(shard, from, moving);
-        } catch (error) {
-          failed = true;
-          throw error;
+    const lane = async (first: boolean): Promise<void> => {
+      for (;;) {
+        while (!first && waiting.length > 0 && this.pool.quietMs < QUIET_MS) {
+          await pause(REST_MS, undefined, { signal, ref: false });
         }
+        const shard = waiting.shift();
+        if (!shard || failed) return;
+        add(tally, await this.move.run(shard, why, optionsFor(shard, signal)));
+        await each?.();
       }
     };
-    const lanes = await Promise.allSettled(Array.from({ length: LANES }, lane));
-    for (const one of lanes) if (one.status === 'rejected') throw one.reason;
+    const lanes = Array.from({ length: LANES }, (_, nth) =>
+      lane(nth === 0).catch((error: unknown) => {
+        failed = true;
+        throw error;
+      }),
+    );
+    for (const one of await Promise.allSettled(lanes)) if (one.status === 'rejected') throw one.reason;
   }
+}
 
-  private async one(shard: WantsAway, from: string | null, { why, signal, tally, each }: Moving): Promise<void> {
-    await this.turn([from, shard.to ?? null], signal);
-    const { blob, to, avoid } = shard;
-    const options = { signal, from: blob, ...(to !== undefined && { to }), ...(avoid !== undefined && { avoid }) };
-    const moved = await this.move.run(shard, why, options);
-    tally.counts[moved.outcome] += 1;
-    tally.read += moved.read;
-    tally.written += moved.written;
-    if (moved.fault) tally.fault = moved.fault;
-    await each?.();
-  }
+function optionsFor({ blob, to, avoid }: WantsAway, signal: AbortSignal): MoveOptions {
+  return { signal, from: blob, ...(to !== undefined && { to }), ...(avoid !== undefined && { avoid }) };
+}
 
-  /** People come first: while a connection has more waiting than it can take, nothing of ours joins the line. */
-  async turn(connections: readonly (string | null)[], signal: AbortSignal): Promise<void> {
-    const busy = (id: string | null): boolean => {
-      const why = id === null ? null : this.health.shunned(id);
-      return why === 'paused' || why === 'saturated';
-    };
-    for (let looks = 0; looks < MOST_LOOKS && connections.some(busy); looks += 1) {
-      await this.clock.sleep(BUSY_LOOK_MS, signal);
-    }
-  }
+function add(tally: Tally, { outcome, read, written, fault }: Moved): void {
+  tally.counts[outcome] += 1;
+  tally.read += read;
+  tally.written += written;
+  if (fault) tally.fault = fault;
 }

@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import type { Job } from '#contracts';
 import { AuditRecord } from '../../audit/index.js';
+import { inSecondLine } from '#storage';
 import { Spreads } from '../../connections/index.js';
 import { Database } from '../../database/index.js';
 import { JobKinds, type JobRun, Jobs, NotYet } from '../../jobs/index.js';
@@ -28,7 +29,13 @@ export class SpreadAnew implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.kinds.register({ name: SPREAD_ANEW, attempts: null, cancellable: true, run: (job) => this.run(job) });
+    this.kinds.register({
+      name: SPREAD_ANEW,
+      attempts: null,
+      cancellable: true,
+      keyless: true,
+      run: (job) => inSecondLine(() => this.run(job)),
+    });
   }
 
   /** Asked again while it is under way, the same job. */

@@ -58,7 +58,6 @@ export class SpreadingWork {
     for (let from = 0; ;) {
       const chunks = await chunksToSpread(this.database, id, to, { from, most: CHUNKS_AT_ONCE });
       for (const chunk of chunks) {
-        await this.moves.turn([], job.signal);
         await told((await this.chunk.run({ ...id, chunk }, to, job.signal)).outcome);
       }
       if (chunks.length < CHUNKS_AT_ONCE) break;
@@ -72,7 +71,7 @@ export class SpreadingWork {
     const tally = newTally();
     for (let after = NOTHING; ;) {
       const shards = await shardsElsewhere(this.database, account, chosen, { after, most: SHARDS_AT_ONCE });
-      await this.moves.run(shards, null, { why: 're-spread', signal: job.signal, tally });
+      await this.moves.run(shards, { why: 're-spread', signal: job.signal, tally });
       if (shards.length < SHARDS_AT_ONCE) break;
       after = shards.at(-1)!.blob;
     }
