@@ -18,7 +18,7 @@ export class DefaultStorageController {
   @Patch()
   @Access(USERS)
   @Describe({
-    summary: 'Changes how new chunks are spread; what is stored already stays where it is.',
+    summary: 'Changes how new chunks are spread; what is stored already stays where it is until that is applied.',
     answers: { 200: DefaultStorage },
     problems: ['spread-unmet'],
   })
