@@ -184,12 +184,22 @@ export type ShardState = z.infer<typeof ShardState>;
 export const Placement = z.object({
   spread: z.object({ data: z.int().positive(), parity: z.int().nonnegative() }),
   survives: z.int().nonnegative().describe('How many domains may be lost, as things are now.'),
+  readable: z.boolean().describe('False when too few shards of some chunk are left to read it.'),
   words: z.string().describe('The same in words, and whether something is waiting for repair.'),
+  weakened: z.int().nonnegative().describe('Chunks with fewer shards than were meant.'),
+  unreadable: z.int().nonnegative().describe('Chunks of which too few shards are left.'),
   chunks: z.array(
     z.object({
       index: z.int().nonnegative(),
       length: ByteCount,
-      shards: z.array(z.object({ index: z.int().nonnegative(), connection: Id, state: ShardState })),
+      shards: z.array(
+        z.object({
+          index: z.int().nonnegative(),
+          connection: Id,
+          state: ShardState,
+          why: z.string().describe('Why it lies there, or what became of it.'),
+        }),
+      ),
     }),
   ),
   nextCursor,

@@ -3,6 +3,7 @@ export * from './audit.js';
 export * from './backups.js';
 export * from './common.js';
 export * from './connections.js';
+export * from './durability.js';
 export { Fault } from './fault.js';
 export * from './files.js';
 export * from './health.js';

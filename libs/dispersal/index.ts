@@ -11,4 +11,4 @@ export {
   type ShardPlan,
 } from './plan-shards.js';
 export { ShardDigest } from './shard-digest.js';
-export { type PlacedShard, type Survival, survives } from './survives.js';
+export { type PlacedShard, type Survival, survivalOf, survives, whileAway } from './survives.js';

@@ -93,15 +93,6 @@ export function connectionsOpenTo(sql: Sql, account: string): Promise<Connection
   );
 }
 
-/** What each of some connections fails together with, also of those that were removed. */
-export async function domainsOf(sql: Sql, ids: readonly string[]): Promise<Map<string, string>> {
-  const rows = await sql.query<{ id: string; domain: string }>(
-    'select id, domain from connections where id = any($1::uuid[])',
-    [ids],
-  );
-  return new Map(rows.map(({ id, domain }) => [id, domain]));
-}
-
 export async function connectionById(sql: Sql, id: string): Promise<ConnectionRow | undefined> {
   const rows = await sql.query<ConnectionRow>(
     `select ${COLUMNS} from connections where id = $1 and removed_at is null`,

@@ -13,15 +13,9 @@ export { type Revocation, RevokeConsent } from './revoke-consent.js';
 export { SpaceLedger, type SpaceReservation } from './space-ledger.js';
 export { Spreads } from './spreads.js';
 export { Tokens } from './tokens.js';
-export {
-  allConnections,
-  connectionById,
-  type ConnectionRow,
-  domainsOf,
-  lockConnection,
-  raiseAlarm,
-} from './connections.store.js';
+export { allConnections, connectionById, type ConnectionRow, lockConnection, raiseAlarm } from './connections.store.js';
 export * from './errors.js';
+export { type NamedPlace, namedPlaces } from './places.store.js';
 export { UsualTimes } from './usual-times.js';
 export { connectionsOf, disableConnectionsOf, dropSpread } from './own-connections.store.js';
 export { AHEAD, DeletionHold } from './deletion-hold.js';

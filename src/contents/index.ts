@@ -5,7 +5,15 @@ export { Quota } from './quota.js';
 export type { QuotaReservation } from './quota-slab.js';
 export { usedBytes } from './quota.store.js';
 export { ContentDamaged, DraftLost, QuotaExceeded } from './errors.js';
-export { chunkRows, pageAt, placementRows, publishedContent, type ChunkRow, type ContentRow } from './reading.store.js';
+export {
+  chunkRows,
+  pageAt,
+  placementRows,
+  type PlacementRow,
+  publishedContent,
+  type ChunkRow,
+  type ContentRow,
+} from './reading.store.js';
 export { type BlobFault, noteFaults } from './faults.store.js';
 export { Losses } from './losses.js';
 export { abandonDraft } from './abandon.store.js';

@@ -83,12 +83,16 @@ export interface PlacementRow {
   shard: number;
   connection: string;
   state: string;
+  stored_at: Date;
+  fault_at: Date | null;
+  /** The connection that it waits for in a spool. */
+  home: string | null;
 }
 
 /** Where a content lies, for people: one row for each shard, with the plaintext length of its chunk. */
 export function placementRows(sql: Sql, account: string, content: string): Promise<PlacementRow[]> {
   return sql.query(
-    `select c.index, c.length, p.data, p.parity, s.shard, b.connection,
+    `select c.index, c.length, p.data, p.parity, s.shard, s.home, b.connection, b.created_at as stored_at, b.fault_at,
        case when k.id is null then 'gone' when b.fault is not null then b.fault
          when b.state = 'live' and s.home is not null then 'spooled' else b.state end as state
      from chunks c

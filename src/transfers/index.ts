@@ -4,6 +4,7 @@ export { TransfersModule } from './transfers.module.js';
 export { type OpenFile, ReadFile } from './read-file.js';
 export { type Derived, StoreDerived } from './store-derived.js';
 export type { ReadableContent } from './deliver.js';
+export { ShowPlacement } from './show-placement.js';
 export { RoomForUpload } from './room-for-upload.js';
 export { AppendToUpload } from './append-to-upload.js';
 export { Uploads } from './uploads.js';

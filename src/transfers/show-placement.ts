@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { Placement, ShardState } from '#contracts';
 import { type PlacedShard, type ShardCounts, type Survival, survives } from '#dispersal';
-import { domainsOf } from '../connections/index.js';
+import { namedPlaces } from '../connections/index.js';
 import { placementRows, publishedContent } from '../contents/index.js';
 import { Database } from '../database/index.js';
 import { NotFound, Tree, type Names } from '../files/index.js';
+import { whyThere } from './why-there.js';
 
 /** Where the newest version of a file lies, and how many losses it survives as things are now. */
 @Injectable()
@@ -19,24 +20,34 @@ export class ShowPlacement {
     const content = await publishedContent(this.database, account, version.content);
     if (!content) throw new NotFound('The content of this file was erased.');
     const rows = await placementRows(this.database, account, version.content);
-    const domains = await domainsOf(this.database, [...new Set(rows.map(({ connection }) => connection))]);
+    const ids = new Set(rows.flatMap(({ connection, home }) => (home === null ? [connection] : [connection, home])));
+    const places = await namedPlaces(this.database, [...ids]);
     const chunks: Placement['chunks'] = [];
     const placed: Placed[] = [];
-    for (const { index, length, data, parity, shard, connection, state } of rows) {
+    for (const row of rows) {
+      const { index, length, data, parity, shard, connection, home, state } = row;
       if (chunks.at(-1)?.index !== index) {
         chunks.push({ index, length, shards: [] });
         placed.push({ data, parity, shards: [] });
       }
-      chunks.at(-1)?.shards.push({ index: shard, connection, state: shardState(state) });
-      placed.at(-1)?.shards.push({
-        shard,
-        domain: domains.get(connection) ?? connection,
-        there: state === 'live' || state === 'spooled',
-      });
+      const place = places.get(connection);
+      const why = whyThere(row, place, home === null ? undefined : places.get(home), version.version_created_at);
+      chunks.at(-1)?.shards.push({ index: shard, connection, state: shardState(state), why });
+      const there = (state === 'live' || state === 'spooled') && place?.given_up === false;
+      placed.at(-1)?.shards.push({ shard, domain: place?.domain ?? connection, there });
     }
     const spread = { data: content.data, parity: content.parity };
     const { losses, words } = worst(spread, placed);
-    return { spread, survives: Math.max(0, losses), words, chunks };
+    const left = placed.map((chunk) => ({ parity: chunk.parity, losses: survives(chunk, [chunk.shards]).losses }));
+    return {
+      spread,
+      survives: Math.max(0, losses),
+      readable: losses >= 0,
+      words,
+      weakened: left.filter((chunk) => chunk.losses < chunk.parity).length,
+      unreadable: left.filter((chunk) => chunk.losses < 0).length,
+      chunks,
+    };
   }
 }
 

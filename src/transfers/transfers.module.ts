@@ -43,6 +43,6 @@ import { Uploads } from './uploads.js';
     StoreDerived,
     StoreFile,
   ],
-  exports: [AppendToUpload, Uploads, ContentExchange, ReadFile, RoomForUpload, StoreDerived, StoreFile],
+  exports: [AppendToUpload, Uploads, ContentExchange, ReadFile, RoomForUpload, ShowPlacement, StoreDerived, StoreFile],
 })
 export class TransfersModule {}

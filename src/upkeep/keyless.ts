@@ -1,4 +1,5 @@
 import type { Provider, Type } from '@nestjs/common';
+import { CountWeakChunks } from './durability/index.js';
 import { HomesModule } from './homes/index.js';
 import { MovingModule } from './moving/index.js';
 import { ScrubModule } from './scrub/index.js';
@@ -16,6 +17,7 @@ const providersOf = (module: Type): Provider[] =>
 /** What of upkeep a process without the root key does. */
 export const keylessUpkeep: readonly Provider[] = [
   ...KEYLESS.flatMap(providersOf),
+  CountWeakChunks,
   Sweep,
   UpkeepOfShards,
   WorkerRounds,

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { GivingUp } from '../connections/index.js';
 import { Database } from '../database/index.js';
 import { Jobs } from '../jobs/index.js';
+import { CountWeakChunks } from './durability/index.js';
 import { anythingLost, REPAIR } from './moving/index.js';
 
 /** Where much is lost that nobody can make anew, a look takes its time: one that took so long … */
@@ -17,11 +18,13 @@ export class UpkeepOfShards {
   constructor(
     private readonly database: Database,
     private readonly givingUp: GivingUp,
+    private readonly weak: CountWeakChunks,
     private readonly jobs: Jobs,
   ) {}
 
   async run(): Promise<void> {
     await this.givingUp.run();
+    await this.weak.run();
     if (performance.now() < this.notBefore || !(await this.look())) return;
     await this.database.tx((sql) => this.jobs.enqueue(sql, { kind: REPAIR, account: null, ids: {} }));
   }

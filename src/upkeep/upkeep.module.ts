@@ -4,6 +4,7 @@ import { ContentsModule } from '../contents/index.js';
 import { FilesModule } from '../files/index.js';
 import { JobsModule } from '../jobs/index.js';
 import { ConnectionAlerts } from './connection-alerts.js';
+import { DurabilityModule } from './durability/index.js';
 import { HomesModule } from './homes/index.js';
 import { MovingModule } from './moving/index.js';
 import { SpreadingModule } from './spreading/index.js';
@@ -28,6 +29,7 @@ import { UpkeepRounds } from './upkeep-rounds.js';
     ContentsModule,
     FilesModule,
     JobsModule,
+    DurabilityModule,
     HomesModule,
     MovingModule,
     ScrubModule,

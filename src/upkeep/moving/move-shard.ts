@@ -15,6 +15,7 @@ import {
 import { CommitUnknown, Database, DatabaseAway, DatabaseBusy } from '../../database/index.js';
 import { MoveLost, ShardUnlike, SourcesMissing } from './errors.js';
 import { GatherShards, type Gathered } from './gather-shards.js';
+import { MoveMetrics } from './move-metrics.js';
 import { LEASE_SECONDS, MoveLease } from './move-lease.js';
 import type { Moved, MoveOptions, MoveOutcome } from './moved.js';
 import {
@@ -66,11 +67,12 @@ export class MoveShard {
     private readonly health: ConnectionHealth,
     private readonly place: PlaceShards,
     private readonly sources: GatherShards,
+    private readonly metrics: MoveMetrics,
   ) {}
 
   /** Comes after what people ask of the same connections. Throws what the signal aborts with, and what is nobody's doing here (the database is away). */
   run(id: ShardId, why: MoveReason, options: MoveOptions): Promise<Moved> {
-    return inSecondLine(() => this.runBehind(id, why, options));
+    return this.metrics.watch(why, () => inSecondLine(() => this.runBehind(id, why, options)));
   }
 
   private async runBehind(id: ShardId, why: MoveReason, options: MoveOptions): Promise<Moved> {

@@ -5,6 +5,7 @@ import { ContentsModule } from '../../contents/index.js';
 import { JobsModule } from '../../jobs/index.js';
 import { GatherShards } from './gather-shards.js';
 import { LapsedMoves } from './lapsed-moves.js';
+import { MoveMetrics } from './move-metrics.js';
 import { MoveShard } from './move-shard.js';
 import { Repair } from './repair.js';
 
@@ -14,7 +15,7 @@ import { Repair } from './repair.js';
  */
 @Module({
   imports: [AuditModule, ConnectionsModule, ContentsModule, JobsModule],
-  providers: [GatherShards, LapsedMoves, MoveShard, Repair],
+  providers: [GatherShards, LapsedMoves, MoveMetrics, MoveShard, Repair],
   exports: [GatherShards, LapsedMoves, MoveShard, Repair],
 })
 export class MovingModule {}
