@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { Fault } from '#contracts';
 import { readWorkerConfig } from './config/index.js';
 import { GatewayLogger } from './gateway-logger.js';
+import { JobKinds } from './jobs/index.js';
 import { WorkerModule } from './worker.module.js';
 
 /** `npm run worker`: upkeep in a process that has no root key. It asks a gateway for opened connections. */
@@ -19,7 +20,7 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  console.log('The worker is ready.');
+  console.log(`The worker is ready: ${app.get(JobKinds, { strict: false }).here.sort().join(', ')}.`);
 }
 
 function fail(error: unknown): never {

@@ -12,6 +12,7 @@ import type { Job } from '#contracts';
 import { type DavServer, startApache } from '#storage/testing';
 import { readWorkerConfig } from '../src/config/index.js';
 import { GatewayLease } from '../src/gateways/index.js';
+import { JobKinds } from '../src/jobs/index.js';
 import { Client } from './support/client.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { blobsOnDisk, inside, intruder, upkeep } from './support/inside.js';
@@ -90,7 +91,7 @@ async function startWorker(): Promise<void> {
   worker = spawn(process.execPath, [...flags, join(ROOT, 'dist/src/run-worker.js')], { env: workersEnvironment() });
   for (const stream of [worker.stdout!, worker.stderr!])
     stream.setEncoding('utf8').on('data', (text: string) => (said += text));
-  await expect.poll(() => said, SHARDS).toContain('The worker is ready.');
+  await expect.poll(() => said, SHARDS).toContain('The worker is ready');
 }
 
 /** Says some lines at the socket; answers what came back, and whether the gateway hung up. */
@@ -201,6 +202,11 @@ describe('a worker without the root key', () => {
     expect((await everywhere()).length).toBeGreaterThan(before.length - lost.size);
 
     await startWorker();
+    // What it does is exactly what the gateway leaves to it.
+    const kinds = inside(gateway, JobKinds);
+    const left = kinds.names.filter((kind) => !kinds.here.includes(kind)).sort();
+    expect(said).toContain(`The worker is ready: ${left.join(', ')}.`);
+    expect(left).toEqual(expect.arrayContaining(['drain', 'repair', 'scrub']));
     const began = performance.now();
     await expect.poll(async () => (await stateOf(job)).state, SHARDS).toBe('done');
     await expect.poll(async () => (await statesOf('kept')).every((state) => state === 'live'), SHARDS).toBe(true);

@@ -40,6 +40,14 @@ export function latestBackups(sql: Sql, most: number): Promise<BackupRow[]> {
   );
 }
 
+/** How old what the newest backup shows is; null where there is none. */
+export async function backupAge(sql: Sql): Promise<number | null> {
+  const rows = await sql.query<{ seconds: number | null }>(
+    `select extract(epoch from now() - max(made_at))::double precision as seconds from backups where expired_at is null`,
+  );
+  return rows[0]!.seconds;
+}
+
 /** Whether the hour has come since the last one was made, or since there was anything to keep. On the database's clock. */
 export async function isBackupDue(sql: Sql, hour: number): Promise<boolean> {
   const rows = await sql.query<{ due: boolean }>(

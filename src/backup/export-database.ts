@@ -17,7 +17,7 @@ export interface Watched {
   progress?(rows: number, guessed: number): Promise<void>;
 }
 
-/** The whole database as it was at one moment, on one connection of its own; holds pieces of some 64 KiB and nothing else. */
+/** The whole database as it was at one moment, on one connection of its own; holds a few pieces of some 256 KiB and nothing else. */
 export class ExportDatabase {
   private readonly overall = createHash('sha256');
   private tables = 0;
@@ -69,8 +69,8 @@ export class ExportDatabase {
   }
 
   private *told({ head, body }: RawRecord): Generator<Buffer> {
-    this.overall.update(head).update(body);
-    yield head;
-    yield body;
+    const whole = Buffer.concat([head, body]);
+    this.overall.update(whole);
+    yield whole;
   }
 }

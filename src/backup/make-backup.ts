@@ -12,6 +12,9 @@ import { ExportDatabase, type Watched } from './export-database.js';
 import { readBackup } from './read-backup.js';
 import { databaseNow, fingerprintOf } from './tables.store.js';
 
+/** What is compressed at one step: each costs a turn in another thread. */
+const STEP = 256 * 1024;
+
 export interface Order extends Watched {
   readonly connection: PoolConfig;
   readonly root: RootEpoch;
@@ -46,7 +49,7 @@ export async function makeBackup(order: Order): Promise<MadeBackup> {
     await writeWhole(path, (write) =>
       pipeline(
         exporting.pieces(),
-        createZstdCompress(),
+        createZstdCompress({ chunkSize: STEP }),
         (plain: AsyncIterable<Buffer>) => sealBackup(order.root, id, plain),
         write,
         { ...(order.signal && { signal: order.signal }) },

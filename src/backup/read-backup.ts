@@ -24,6 +24,9 @@ import {
   type TableEnd,
 } from './records.js';
 
+/** What is read, and what is unpacked, at one step. */
+const STEP = 256 * 1024;
+
 export interface ReadBackup {
   readonly begin: Begin;
   readonly tables: number;
@@ -69,9 +72,9 @@ export async function readBackup(
   const result: { read?: ReadBackup } = {};
   try {
     await pipeline(
-      createReadStream(path, { highWaterMark: 256 * 1024 }),
+      createReadStream(path, { highWaterMark: STEP }),
       (sealed: AsyncIterable<Buffer>) => openBackup(key.keys, sealed),
-      createZstdDecompress(),
+      createZstdDecompress({ chunkSize: STEP }),
       async (plain: AsyncIterable<Buffer>) => {
         result.read = await new Reading(path, parseRecords(plain), take).run();
       },

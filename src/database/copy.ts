@@ -12,8 +12,8 @@ interface Wire {
 }
 
 /** Rows are gathered until there is so much, and the server is not read on while so many pieces wait. */
-const PIECE = 64 * 1024;
-const MOST_WAITING = 16;
+const PIECE = 256 * 1024;
+const MOST_WAITING = 4;
 
 /** What the driver calls while the statement runs, in both directions. */
 abstract class Copy {
@@ -140,7 +140,7 @@ class CopyIn extends Copy {
 }
 
 /**
- * What a `COPY … TO STDOUT` gives, in pieces of some 64 KiB, read from the server as they are taken; the generator's own
+ * What a `COPY … TO STDOUT` gives, in pieces of some 256 KiB, read from the server as they are taken; the generator's own
  * result is the number of rows. Who stops early must end the client.
  */
 export function copyOut(client: pg.Client, text: string): AsyncGenerator<Buffer, number> {

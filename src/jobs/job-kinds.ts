@@ -24,8 +24,8 @@ export interface JobKind {
 export class JobKinds {
   readonly #kinds = new Map<string, JobKind>();
 
-  /** Whether what needs no key is left to workers. */
-  constructor(private readonly leavesKeyless = false) {}
+  /** A gateway with workers does what they cannot, and they do the rest. */
+  constructor(private readonly does: 'all' | 'keyed' | 'keyless' = 'all') {}
 
   register(kind: JobKind): void {
     if (this.#kinds.has(kind.name)) throw new JobKindUnfit(`There is a kind of job «${kind.name}» already.`);
@@ -40,7 +40,9 @@ export class JobKinds {
 
   /** What this process fetches from the queue. */
   get here(): string[] {
-    return [...this.#kinds.values()].filter((kind) => !(this.leavesKeyless && kind.keyless)).map(({ name }) => name);
+    const done = ({ keyless = false }: JobKind): boolean =>
+      this.does === 'all' || keyless === (this.does === 'keyless');
+    return [...this.#kinds.values()].filter(done).map(({ name }) => name);
   }
 
   get names(): string[] {

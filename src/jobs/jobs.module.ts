@@ -17,7 +17,8 @@ import { Worker } from './worker.js';
     {
       provide: JobKinds,
       inject: [Config],
-      useFactory: ({ workerSocket, isWorker }: Config) => new JobKinds(workerSocket !== null && !isWorker),
+      useFactory: ({ workerSocket, isWorker }: Config) =>
+        new JobKinds(workerSocket === null ? 'all' : isWorker ? 'keyless' : 'keyed'),
     },
     Jobs,
     RunJobs,
