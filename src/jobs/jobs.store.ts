@@ -67,6 +67,19 @@ export async function sameJob(
   return rows[0];
 }
 
+export async function endedLately(
+  sql: Sql,
+  kind: string,
+  ids: Readonly<Record<string, string>>,
+  seconds: number,
+): Promise<boolean> {
+  const rows = await sql.query(
+    'select 1 from jobs where kind = $1 and ids = $2 and ended_at > now() - make_interval(secs => $3) limit 1',
+    [kind, ids, seconds],
+  );
+  return rows.length > 0;
+}
+
 export async function jobById(sql: Sql, id: string): Promise<JobRow | undefined> {
   return (await sql.query<JobRow>(`select ${COLUMNS} from jobs where id = $1`, [id]))[0];
 }

@@ -4,7 +4,7 @@ import type { Job, JobPage } from '#contracts';
 import { Database, type Sql } from '../database/index.js';
 import { JobKindUnfit, JobNotCancellable, JobUnknown } from './faults.js';
 import { JobKinds } from './job-kinds.js';
-import { cancelJob, hurryJob, insertJob, jobById, jobsOf, sameJob, type JobRow } from './jobs.store.js';
+import { cancelJob, endedLately, hurryJob, insertJob, jobById, jobsOf, sameJob, type JobRow } from './jobs.store.js';
 
 export interface NewJob {
   readonly kind: string;
@@ -48,6 +48,11 @@ export class Jobs {
   /** Somebody has changed what a job failed at: it need not wait for its next attempt. */
   async hurry(sql: Sql, id: string): Promise<void> {
     await hurryJob(sql, id);
+  }
+
+  /** Whether such a job came to its end so lately: then there is no need to ask for it again. */
+  endedLately(kind: string, ids: Readonly<Record<string, string>>, seconds: number): Promise<boolean> {
+    return endedLately(this.database, kind, ids, seconds);
   }
 
   /** Throws JobUnknown, also for somebody else's. */

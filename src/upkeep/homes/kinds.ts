@@ -1,2 +1,3 @@
 export const DRAIN = 'drain';
 export const HOMECOMING = 'homecoming';
+export const REBALANCE = 'rebalance';

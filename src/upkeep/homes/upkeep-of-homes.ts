@@ -2,6 +2,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShut
 import { SteadyLook } from '../../gateways/index.js';
 import { Drain } from './drain.js';
 import { Homecoming } from './homecoming.js';
+import { Rebalance } from './rebalance.js';
 
 /** Looks what should lie elsewhere, and asks for the jobs that see to it. */
 @Injectable()
@@ -16,6 +17,7 @@ export class UpkeepOfHomes implements OnApplicationBootstrap, OnApplicationShutd
   constructor(
     private readonly drain: Drain,
     private readonly homecoming: Homecoming,
+    private readonly rebalance: Rebalance,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -29,5 +31,6 @@ export class UpkeepOfHomes implements OnApplicationBootstrap, OnApplicationShutd
   async run(): Promise<void> {
     await this.drain.goOn();
     await this.homecoming.look();
+    await this.rebalance.look();
   }
 }
