@@ -107,6 +107,27 @@ describe('a locked file', () => {
     expect((await client.put(`${at}/copy`, 'the copy has no lock')).status).toBe(200);
   });
 
+  it('is not replaced by a resumable upload without the token, neither at its beginning nor at its end; with it, it is', async () => {
+    const path = Buffer.from(`${at}/file`).toString('base64');
+    const tus = { 'Tus-Resumable': '1.0.0', 'Upload-Length': '3', 'Upload-Metadata': `path ${path}` };
+    const begin = (headers: Record<string, string>): Promise<Received> =>
+      client.send('/api/uploads', { method: 'POST', headers: { ...tus, ...headers } });
+    const { headers } = await begin({});
+    const place = headers.location!;
+    const token = await client.lock(`${at}/file`);
+    expect((await begin({})).status).toBe(423);
+    expect((await begin({ 'Lock-Token': `<${token}>` })).status).toBe(201);
+    const part = { 'Tus-Resumable': '1.0.0', 'Upload-Offset': '0', 'Content-Type': 'application/offset+octet-stream' };
+    const sent = await client.send(place, { method: 'PATCH', headers: part, body: 'new' });
+    expect([sent.status, sent.type]).toEqual([423, 'locked']);
+    expect((await client.get(`${at}/file`)).body.toString()).toBe('old');
+    const look = (more: Record<string, string>): Promise<Received> =>
+      client.send(place, { method: 'HEAD', headers: { 'Tus-Resumable': '1.0.0', ...more } });
+    expect((await look({})).status).toBe(423);
+    expect((await look({ If: `(<${token}>)` })).headers['upload-offset']).toBe('3');
+    expect((await client.get(`${at}/file`)).body.toString()).toBe('new');
+  });
+
   it('is locked by its path in either spelling', async () => {
     await client.put(`${at}/caf%C3%A9`, 'x');
     await client.lock(`${at}/caf%C3%A9`);

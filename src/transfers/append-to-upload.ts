@@ -21,6 +21,8 @@ export interface Appending {
   readonly length: number | undefined;
   /** Asked when all bytes have come: throws where they are not what was promised. Nothing of them counts then. */
   readonly verify: (() => void) | null;
+  /** Of locks that the client holds, for the publication when all has come. */
+  readonly tokens: readonly string[];
 }
 
 export interface Appended {
@@ -76,10 +78,10 @@ export class AppendToUpload {
    * An upload of which all has come, and which nobody published: its gateway died just then, or the path was locked.
    * Its client takes it for finished when it hears the offset, so this is done before it is told.
    */
-  async finish(upload: UploadRow): Promise<UploadRow> {
+  async finish(upload: UploadRow, tokens: readonly string[]): Promise<UploadRow> {
     if (upload.published || upload.offset !== upload.length) return upload;
     const { account, id, offset } = upload;
-    const nothing = { account, id, offset, length: undefined, verify: null };
+    const nothing = { account, id, offset, length: undefined, verify: null, tokens };
     return (await this.run(nothing, async function* () {})).upload;
   }
 
@@ -102,7 +104,8 @@ export class AppendToUpload {
         const whole = taken.offset === taken.length;
         const upload = whole ? taken : await this.fill(draft, taken, appending.verify, body, raise);
         if (upload.offset !== upload.length) return { upload, file: null };
-        return { upload: { ...upload, published: true }, file: await this.parts.publish(draft, upload, reservation) };
+        const file = await this.parts.publish(draft, upload, reservation, appending.tokens);
+        return { upload: { ...upload, published: true }, file };
       } finally {
         reservation.release();
       }

@@ -57,19 +57,24 @@ export class UploadParts {
     });
   }
 
-  async publish(draft: Draft, upload: UploadRow, reservation: QuotaReservation): Promise<FileRecord> {
+  async publish(
+    draft: Draft,
+    upload: UploadRow,
+    reservation: QuotaReservation,
+    tokens: readonly string[],
+  ): Promise<FileRecord> {
     const { account, id } = upload;
     const state = openState(draft.key.keys, upload);
     const sha256 = (await resumableHash(state.hash)).digest();
     const { header, pages } = await this.closeManifest(draft, upload, state, sha256);
     const keys = await this.keyring.current(account);
-    const target = { account, names: upload.names, wanted: {} };
+    const target = { account, names: upload.names, wanted: { tokens } };
     const modifiedAt = upload.modified_at ?? new Date();
     const version = { content: id, size: state.offset, sha256, contentType: upload.content_type, modifiedAt };
     const finished = { size: state.offset, chunks: state.chunks, manifest: { header, pages } };
     const published = await this.tree.publishAdmitted(
       target,
-      await this.tree.checkTarget(account, upload.names, {}),
+      await this.tree.checkTarget(account, upload.names, target.wanted),
       (admission) =>
         draft.publish(finished, reservation, async (sql) => {
           if (!(await notePublished(sql, upload))) throw new UploadTakenOver();

@@ -35,9 +35,9 @@ export class Uploads {
   ) {}
 
   /** Refuses early what a PUT would refuse; the publishing transaction decides, whenever that comes. */
-  async begin(request: UploadRequest): Promise<UploadRow> {
+  async begin(request: UploadRequest, tokens: readonly string[]): Promise<UploadRow> {
     const { account, length } = request;
-    await this.tree.checkTarget(account, request.names, {});
+    await this.tree.checkTarget(account, request.names, { tokens });
     const open = await unfinished(this.database, account);
     if (open.uploads >= MOST_UNFINISHED) throw new TooManyUploads();
     // What other uploads have stored will be content one day: it counts now.

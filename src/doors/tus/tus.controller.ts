@@ -4,6 +4,7 @@ import { IdParams } from '#contracts';
 import { Access, type Caller, CurrentCaller, Describe, FromPath, USERS } from '../../access/index.js';
 import { Config } from '../../config/index.js';
 import { AppendToUpload, OffsetWrong, type Upload, Uploads } from '../../transfers/index.js';
+import { lockTokens } from '../../files/index.js';
 import { TusUnspoken } from './faults.js';
 import { PartBody } from './part-body.js';
 import {
@@ -20,6 +21,7 @@ import {
 
 const PART = { media: 'application/offset+octet-stream' };
 const TUS = { 'Tus-Resumable': '1.0.0' };
+const LOCK = { 'Lock-Token': 'of a lock on the path, as `<urn:uuid:…>`; or in `If`' };
 
 /** Uploads that go on after a lost connection, by the protocol tus 1.0. */
 @Controller('api/uploads')
@@ -57,8 +59,18 @@ export class TusController {
       'Upload-Length': 'how long the file is; or `Upload-Defer-Length: 1`',
       'Upload-Metadata': '`path` (or `filename`), `filetype`, `mtime`, each in Base64',
       'Upload-Checksum': 'of the part that comes with it',
+      ...LOCK,
     },
-    problems: ['bad-name', 'is-folder', 'not-a-folder', 'quota-exceeded', 'storage-full', 'tus-version', 'conflict'],
+    problems: [
+      'bad-name',
+      'is-folder',
+      'not-a-folder',
+      'quota-exceeded',
+      'storage-full',
+      'tus-version',
+      'conflict',
+      'locked',
+    ],
   })
   async begin(
     @CurrentCaller() { accountId }: Caller,
@@ -69,19 +81,12 @@ export class TusController {
     const { text, names, contentType, modifiedAt } = metadata(request.headers);
     const length = uploadLength(request.headers);
     const sum = bringsPart(request.headers) ? checksum(request.headers) : null;
-    const upload = await this.uploads.begin({
-      account: accountId,
-      names,
-      contentType,
-      metadata: text,
-      modifiedAt,
-      length,
-    });
+    const wanted = { account: accountId, names, contentType, metadata: text, modifiedAt, length };
+    const upload = await this.uploads.begin(wanted, lockTokens(request.headers));
     response.setHeader('Location', `/api/uploads/${upload.id}`);
     response.setHeader('Upload-Expires', upload.expires_at.toUTCString());
     if (bringsPart(request.headers)) await this.take(upload, sum, undefined, request, response);
-    else if (length === 0)
-      await this.append.run({ account: accountId, id: upload.id, offset: 0, length: undefined, verify: null }, nothing);
+    else await this.append.finish(upload, lockTokens(request.headers));
   }
 
   @Head(':id')
@@ -100,7 +105,7 @@ export class TusController {
   ): Promise<void> {
     requireTus(request, response);
     response.setHeader('Cache-Control', 'no-store');
-    const upload = await this.append.finish(await this.uploads.find(accountId, id));
+    const upload = await this.append.finish(await this.uploads.find(accountId, id), lockTokens(request.headers));
     response.setHeader('Upload-Offset', upload.offset);
     if (upload.length === null) response.setHeader('Upload-Defer-Length', '1');
     else response.setHeader('Upload-Length', upload.length);
@@ -121,8 +126,17 @@ export class TusController {
       'Upload-Offset': 'where the part begins: where the upload stands',
       'Upload-Length': 'for an upload that had deferred it',
       'Upload-Checksum': 'of the part; one that does not fit is dropped',
+      ...LOCK,
     },
-    problems: ['upload-offset', 'body-unexpected', 'too-large', 'checksum-mismatch', 'quota-exceeded', 'tus-version'],
+    problems: [
+      'upload-offset',
+      'body-unexpected',
+      'too-large',
+      'checksum-mismatch',
+      'quota-exceeded',
+      'tus-version',
+      'locked',
+    ],
   })
   async goOn(
     @CurrentCaller() { accountId }: Caller,
@@ -186,11 +200,12 @@ export class TusController {
     const most = whole === null ? null : Math.max(0, whole - upload.offset);
     const part = new PartBody(request, { most, checksum: sum }, this.config.stallSeconds * 1000);
     const { account, id, offset } = upload;
+    const tokens = lockTokens(request.headers);
     const open = (signal: AbortSignal): AsyncIterable<Buffer> => {
       if (request.expectsContinue === true) response.writeContinue();
       return part.pieces(signal);
     };
-    const appended = await this.append.run({ account, id, offset, length, verify: part.verify }, open);
+    const appended = await this.append.run({ account, id, offset, length, verify: part.verify, tokens }, open);
     if (part.cut) throw part.cut;
     response.setHeader('Upload-Offset', appended.upload.offset);
     if (appended.file) response.setHeader('ETag', appended.file.etag);
@@ -205,5 +220,3 @@ function requireTus(request: Request, response: Response): void {
   response.setHeader('Tus-Version', TUS_VERSION);
   throw new TusUnspoken();
 }
-
-async function* nothing(): AsyncGenerator<Buffer> {}
