@@ -46,13 +46,27 @@ function show(signedIn) {
 }
 
 async function refresh() {
-  const [kinds, connections, tree] = await Promise.all([
-    ask('/api/cloud/providers'), ask('/api/cloud/connections'), ask('/api/tree/?limit=50'),
+  const [kinds, connections, tree, durability] = await Promise.all([
+    ask('/api/cloud/providers'), ask('/api/cloud/connections'), ask('/api/tree/?limit=50'), ask('/api/durability'),
   ]);
   show(true);
+  byId('durability').replaceChildren(...durabilityOf(durability.value));
   byId('connections').replaceChildren(...connections.value.items.map(connectionRow));
   byId('kinds').replaceChildren(...kinds.value.items.filter((kind) => !kind.adminsOnly).map(kindEntry));
   byId('files').replaceChildren(...tree.value.items.map(fileRow));
+}
+
+function durabilityOf({ readable, weakened, words, away, atRisk, places, doing }) {
+  const line = (text, className = '') => make('p', { textContent: text, className });
+  const lines = [line(words, !readable ? 'failing' : weakened > 0 ? 'degraded' : '')];
+  if (away) lines.push(line(away.words, 'degraded'));
+  for (const place of places) lines.push(line('“' + place.label + '”: ' + place.words));
+  for (const work of doing) lines.push(line(work.words + ' (' + work.running + ' under way, ' + work.waiting + ' waiting)'));
+  if (atRisk.length > 0) {
+    const entry = (file) => make('li', { textContent: (file.inTrash ? 'In the trash: ' : '') + file.path + ': ' + file.words });
+    lines.push(make('details', {}, make('summary', { textContent: 'At risk: ' + atRisk.length + (atRisk.length < 100 ? '' : ' or more') + ' file(s)' }), make('ul', {}, ...atRisk.map(entry))));
+  }
+  return lines;
 }
 
 const button = (text, work, during = 'One moment …') =>
@@ -147,7 +161,7 @@ function fileRow(file) {
     const [{ value: placement }, { value: connections }] = await Promise.all([ask('/api/placement/' + path), ask('/api/cloud/connections')]);
     const labels = new Map(connections.items.map(({ id, label }) => [id, label]));
     const held = new Set(placement.chunks.flatMap((chunk) => chunk.shards.map((shard) => labels.get(shard.connection) ?? 'elsewhere')));
-    return placement.chunks.length + ' sealed chunk(s) on: ' + [...held].join(', ');
+    return placement.words + ' ' + placement.chunks.length + ' sealed chunk(s) on: ' + [...held].join(', ');
   }) : '';
   return make('tr', {}, make('td', {}, name), make('td', { textContent: file.type === 'file' ? size(file.size) : '' }), make('td', {}, where));
 }
@@ -186,6 +200,7 @@ export const cloudsPage: Page = page(
 <button>Sign in</button></form>
 <div id="inside" hidden>
 <table><thead><tr><th>Connection</th><th>State</th><th>Room</th><th></th><th></th></tr></thead><tbody id="connections"></tbody></table>
+<h2>How safe your files are</h2><div id="durability"></div>
 <p><button type="button" id="refresh">Look again</button> <button type="button" id="sign-out">Sign out</button></p>
 <h2>Connect another one</h2><div id="kinds"></div>
 <h2>Files</h2><p><label>Store files <input type="file" id="store" multiple></label></p>
