@@ -48,7 +48,9 @@ describe('A person with a browser', () => {
     await page.setInputFiles('#store', [file]);
     await page.click('#files >> text=Where is it?');
     await page.waitForSelector('#status:has-text("1 sealed chunk(s) on:")');
-    await page.waitForSelector('#durability:has-text("There is one copy: if a place is lost, what lies there is lost.")');
+    await page.waitForSelector(
+      '#durability:has-text("There is one copy: if a place is lost, what lies there is lost.")',
+    );
 
     google.withdraw();
     await page.reload();
