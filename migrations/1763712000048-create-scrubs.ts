@@ -26,6 +26,7 @@ export class CreateScrubs1763712000048 implements MigrationInterface {
         ended_at timestamptz,
         next_at timestamptz not null,
         known bigint not null default 0,
+        entries bigint not null default 0,
         listed bigint not null default 0,
         unknown bigint not null default 0,
         to_read bigint not null default 0,

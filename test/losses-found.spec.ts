@@ -22,7 +22,7 @@ import { newBlobName } from '#storage';
 import { RootKeyring } from '../src/keys/index.js';
 import { Client } from './support/client.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
-import { blobsOnDisk, inside } from './support/inside.js';
+import { blobsOnDisk, inside, standStill } from './support/inside.js';
 import { newPerson, signIn } from './support/people.js';
 import { Scrubbing } from './support/scrubbing.js';
 
@@ -37,6 +37,7 @@ let database: Scrubbing['database'];
 beforeAll(async () => {
   gateway = await startGateway({ environment: { TESSERA_CHUNK_BYTES: String(CHUNK) } });
   admin = new Client(gateway, await signIn(gateway));
+  await standStill(gateway);
   scrubbing = await Scrubbing.of(gateway, admin);
   ({ database } = scrubbing);
   folder = await mkdtemp(join(tmpdir(), 'tessera-places-'));

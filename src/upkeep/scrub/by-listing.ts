@@ -4,7 +4,7 @@ import { blobsNamed, countLive, type KnownBlob, shardsOf } from '../../contents/
 import { Database } from '../../database/index.js';
 import { NoteSeen } from './note-seen.js';
 import { readBlob } from './read-blob.js';
-import { beginListing, noteScrub } from './scrubs.store.js';
+import { beginListing, noteScrub, type ScrubChange } from './scrubs.store.js';
 import { BehindPeople } from './behind-people.js';
 import { noteStrays } from './strays.store.js';
 import { nothingSeen, RunOver, type Seen, type Turn } from './turn.js';
@@ -16,6 +16,7 @@ const MOST_BEYOND = 100_000;
 /** Of what a listing would prove, one in so many is read all the same: a place that lies in its listings is found. */
 const READ_ONE_IN = 365;
 const AT_ONCE = 1_000;
+const UNLISTABLE: ScrubChange = { unlistable: true, step: 'reading', cursor: null };
 /** What any provider calls a blob; whatever else it says is nothing of ours, and is kept out of the database. */
 const NAME = /^[A-Za-z0-9_-]{16,64}$/;
 
@@ -33,19 +34,17 @@ export class ByListing {
 
   async run(turn: Turn): Promise<void> {
     const { scrub, provider, job } = turn;
-    if (scrub.cursor === null && scrub.listed + scrub.unknown === 0) {
-      const known = await countLive(this.database, scrub.connection);
-      await this.note(turn, { known });
-    }
     const page = await this.behind
       .work(job.signal, () => provider.list(scrub.cursor ?? undefined, { signal: job.signal }))
       .catch((error: unknown) => this.stumble(turn, error));
     if (page === null) return;
+    const known = scrub.entries === 0 ? await countLive(this.database, scrub.connection) : scrub.known;
+    const counted = { ...turn, scrub: { ...scrub, known } };
     const next = page.nextCursor ?? null;
     const entries = ours(page.entries);
     for (let at = 0; at < entries.length || at === 0; at += AT_ONCE) {
       const last = at + AT_ONCE >= entries.length;
-      await this.look(turn, entries.slice(at, at + AT_ONCE), last && { next, all: page.entries.length });
+      await this.look(counted, entries.slice(at, at + AT_ONCE), last && { next, all: page.entries.length });
     }
   }
 
@@ -54,7 +53,7 @@ export class ByListing {
     entries: readonly ListedBlob[],
     end: false | { next: string | null; all: number },
   ): Promise<void> {
-    const { connection, cursor } = turn.scrub;
+    const { connection } = turn.scrub;
     const names = entries.map(({ name }) => name);
     // After the page was read: whatever is under way has had its row before it had its bytes.
     const known = await blobsNamed(this.database, connection, names);
@@ -63,16 +62,17 @@ export class ByListing {
     const seen = await this.judge(turn, entries, rows);
     await this.database.tx(async (sql) => {
       await noteStrays(sql, connection, strays);
-      const add = { listed: seen.listed.length, unknown: strays.length };
-      await this.noteSeen.run(sql, turn, seen, { add, ...(end && { cursor: end.next, stumbles: 0 }) });
+      const add = { entries: end ? Math.max(1, end.all) : 0, listed: seen.listed.length, unknown: strays.length };
+      await this.noteSeen.run(sql, turn, seen, { add, ...(end && this.goOn(turn, end)) });
     });
-    if (!end) return;
-    const { listed, unknown, known: live } = turn.scrub;
-    const flood = listed + unknown + Math.max(1, end.all) > 3 * live + this.mostBeyond;
-    if (flood || (end.next !== null && end.next === cursor)) {
-      return this.note(turn, { unlistable: true, step: 'reading', cursor: null });
-    }
-    if (end.next === null) await this.note(turn, { step: 'unlisted', cursor: null });
+  }
+
+  /** What comes after a page. */
+  private goOn({ scrub }: Turn, { next, all }: { next: string | null; all: number }): ScrubChange {
+    const { known, entries, cursor } = scrub;
+    const flood = entries + all > 3 * known + this.mostBeyond;
+    if (flood || (next !== null && next === cursor)) return { known, ...UNLISTABLE };
+    return { known, stumbles: 0, cursor: next, ...(next === null && { step: 'unlisted' }) };
   }
 
   private async judge(turn: Turn, entries: readonly ListedBlob[], rows: ReadonlyMap<string, KnownBlob>): Promise<Seen> {
@@ -119,7 +119,7 @@ export class ByListing {
     if (passing || scrub.cursor === null) throw error;
     const stumbles = scrub.stumbles + 1;
     if (stumbles >= MOST_STUMBLES) {
-      await this.note(turn, { unlistable: true, step: 'reading', cursor: null });
+      await this.note(turn, UNLISTABLE);
       return null;
     }
     await this.note(turn, { stumbles });

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { AccessRefused } from '#storage';
 import { countUnproved, type Unproved, unprovedBlobs } from '../../contents/index.js';
 import { Config } from '../../config/index.js';
 import { Database } from '../../database/index.js';
@@ -32,12 +33,16 @@ export class ByReading {
     if (blobs.length === 0) return this.note(turn, { step: 'strays', cursor: null });
     const seen = nothingSeen();
     let bytes = 0;
+    let refused = 0;
     await this.behind.each(blobs, job.signal, async (blob) => {
       const verdict = await readBlob(provider, blob, job.signal);
-      if (verdict === 'whole') seen.read.push(blob);
-      else if (verdict !== 'unread') seen.faults[verdict].push(blob);
+      if (verdict === 'unread') refused += 1;
+      else if (verdict === 'whole') seen.read.push(blob);
+      else seen.faults[verdict].push(blob);
       if (verdict !== 'missing') bytes += blob.length;
     });
+    // One may be refused for a reason of its own; all of them are not.
+    if (refused === blobs.length && refused > 1) throw new AccessRefused();
     const add = { read: blobs.length, bytes };
     await this.database.tx((sql) => this.noteSeen.run(sql, turn, seen, { cursor: blobs.at(-1)!.place, add }));
   }

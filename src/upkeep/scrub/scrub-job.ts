@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { inSecondLine } from '#storage';
 import { connectionById } from '../../connections/index.js';
@@ -56,7 +57,7 @@ export class ScrubJob implements OnModuleInit {
   }
 
   private async run(job: JobRun): Promise<void> {
-    if (this.running >= AT_ONCE) throw new NotYet('Other connections are looked through first.', 5);
+    if (this.running >= AT_ONCE) throw new NotYet('Other connections are looked through first.', randomInt(5, 20));
     this.running += 1;
     try {
       while (!(await this.attempt(job)));

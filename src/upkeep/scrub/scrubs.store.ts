@@ -31,6 +31,8 @@ export interface ScrubRow {
   readonly endedAt: Date | null;
   readonly nextAt: Date;
   readonly known: number;
+  /** Of the listing so far, whatever they were; an empty page counts as one. */
+  readonly entries: number;
   readonly listed: number;
   readonly unknown: number;
   readonly toRead: number;
@@ -45,7 +47,7 @@ export interface ScrubRow {
 const COLUMNS = `connection, run, asked, said_lost as "saidLost", reads, step, place, cursor, stumbles, unlistable,
   began_at as "beganAt", listing_began_at as "listingBeganAt",
   extract(epoch from now() - unmarked_at)::double precision as "unmarkedSeconds", ended_at as "endedAt",
-  next_at as "nextAt", known, listed, unknown, to_read as "toRead", read, bytes, missing, damaged, healed, swept`;
+  next_at as "nextAt", known, entries, listed, unknown, to_read as "toRead", read, bytes, missing, damaged, healed, swept`;
 
 export async function scrubOf(sql: Sql, connection: string, lock = false): Promise<ScrubRow | undefined> {
   const rows = await sql.query<ScrubRow>(
@@ -99,10 +101,20 @@ export interface ScrubChange {
   readonly add?: Partial<Record<Counted, number>>;
 }
 
-export type Counted = 'listed' | 'unknown' | 'read' | 'bytes' | 'missing' | 'damaged' | 'healed' | 'swept';
+export type Counted = 'entries' | 'listed' | 'unknown' | 'read' | 'bytes' | 'missing' | 'damaged' | 'healed' | 'swept';
 
 const SETTABLE = ['step', 'place', 'cursor', 'stumbles', 'unlistable', 'known', 'to_read', 'soon'] as const;
-const COUNTED: readonly Counted[] = ['listed', 'unknown', 'read', 'bytes', 'missing', 'damaged', 'healed', 'swept'];
+const COUNTED: readonly Counted[] = [
+  'entries',
+  'listed',
+  'unknown',
+  'read',
+  'bytes',
+  'missing',
+  'damaged',
+  'healed',
+  'swept',
+];
 
 type RunOfScrub = Pick<ScrubRow, 'connection' | 'run'>;
 
@@ -123,7 +135,7 @@ export async function noteScrub(sql: Sql, { connection, run }: RunOfScrub, chang
 /** The listing is begun anew, from its first page. */
 export async function beginListing(sql: Sql, { connection, run }: RunOfScrub, place: PlaceFound): Promise<boolean> {
   const touched = await sql.execute(
-    `update scrubs set touched_at = now(), step = $4, place = $3, cursor = null, listing_began_at = now(), listed = 0,
+    `update scrubs set touched_at = now(), step = $4, place = $3, cursor = null, listing_began_at = now(), entries = 0, listed = 0,
        unknown = 0
      where connection = $1 and run = $2 and ended_at is null`,
     [connection, run, place, place === 'empty' ? 'unlisted' : 'listing'],
