@@ -12,8 +12,9 @@ import { killRoundAt, leaveWork, recordRound } from './crash/upkeep-round.js';
 /** At every boundary instead of a sample: `npm run search:crash`, which wants the verdicts in this file. */
 const ALL = process.env['TESSERA_SEARCH'] === 'all';
 const REPORT = process.env['TESSERA_SEARCH_REPORT'];
-const TIMEOUT = ALL ? 3_600_000 : 120_000;
-const SAMPLE = 2;
+const TIMEOUT = ALL || process.env['TESSERA_SEARCH_SAMPLE'] ? 3_600_000 : 120_000;
+/** Of each, where not all are searched. */
+const SAMPLE = Number(process.env['TESSERA_SEARCH_SAMPLE'] ?? 2);
 
 let stage: Stage;
 const verdicts: Record<string, Verdict[]> = {};
@@ -22,7 +23,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await stage?.site.remove();
-  if (REPORT !== undefined) writeFileSync(REPORT, JSON.stringify(verdicts));
 });
 
 /** Evenly spaced, the last one among them: it lies behind the answer. */
@@ -46,7 +46,11 @@ async function killed(
   kill: (boundary: string) => Promise<Verdict>,
 ): Promise<Verdict[]> {
   const found: Verdict[] = (verdicts[name] = []);
-  await inLanes(ALL ? boundaries : sampleOf(boundaries), async (boundary) => void found.push(await kill(boundary)));
+  await inLanes(ALL ? boundaries : sampleOf(boundaries), async (boundary) => {
+    found.push(await kill(boundary));
+    // What was found so far is worth something also when the search is broken off.
+    if (REPORT !== undefined) writeFileSync(REPORT, JSON.stringify(verdicts));
+  });
   expect(found.filter(({ complaints }) => complaints.length > 0)).toEqual([]);
   const reached = found.filter(({ outcome }) => outcome !== 'not reached');
   expect(reached.length).toBeGreaterThan(ALL ? found.length * 0.9 : 0);
