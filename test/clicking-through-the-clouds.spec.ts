@@ -66,6 +66,11 @@ describe('A person with a browser', () => {
     await page.click('text=Connect again');
     await page.click('button:has-text("Allow")');
     await page.waitForSelector('#connections tr:has-text("Google Drive") >> text=healthy');
+
+    await page.click('#connections tr:has-text("Google Drive") >> text=Move files off');
+    await page.waitForSelector('#status:has-text("it can be removed")');
+    await page.click('#connections tr:has-text("Google Drive") >> text=Leave the rest there');
+    await page.waitForSelector('#connections tr:has-text("Google Drive") >> text=Move files off');
     expect(faults).toEqual([]);
   }, 180_000);
 

@@ -44,7 +44,8 @@ export class Spreads {
     const rows = await connectionsOpenTo(this.database, account);
     const unknown = wanted.connections?.find((id) => !rows.some((row) => row.id === id));
     if (unknown !== undefined) throw new SpreadUnmet('One of the connections does not exist.');
-    const domains = new Set(chosen(rows, wanted).map((row) => row.domain));
+    const lasting = rows.filter((row) => row.given_up_at === null && row.drain_since === null);
+    const domains = new Set(chosen(lasting, wanted).map((row) => row.domain));
     if (domains.size < wanted.data + wanted.parity) {
       throw new SpreadUnmet('There are fewer places that fail apart from each other than this spread needs.');
     }

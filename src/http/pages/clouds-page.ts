@@ -83,14 +83,30 @@ function connectionRow(connection) {
       const label = prompt('The new name', connection.label);
       if (label) await change({ label })();
     }));
+    actions.append(connection.drainingSince
+      ? button('Leave the rest there', async () => { await ask(path + '/drain', { method: 'DELETE' }); await refresh(); })
+      : button('Move files off', () => moveOff(connection)));
     actions.append(button('Disconnect', () => disconnect(connection)));
   }
   return make('tr', {},
     make('td', {}, make('b', { textContent: connection.label }), make('br'), make('small', { textContent: connection.provider + (connection.house ? ', of the house' : '') })),
-    make('td', { className: connection.status, textContent: connection.status }),
+    make('td', { className: connection.status, textContent: connection.status + (connection.drainingSince ? ', being emptied' : '') }),
     make('td', { textContent: size(connection.space.free) + ' free of ' + size(connection.space.total) }),
     make('td', {}, make('small', { textContent: connection.status === 'healthy' ? '' : connection.lastError ?? '' })),
     actions);
+}
+
+/** Goes on without this page, too; asked for again, it shows how far it is. */
+async function moveOff(connection) {
+  const { value } = await ask('/api/cloud/connections/' + connection.id + '/drain', { method: 'POST' });
+  await refresh();
+  for (;;) {
+    const { state, progress } = (await ask('/api/jobs/' + value.job.id)).value;
+    const text = progress.done + ' of ' + (progress.total ?? '?') + ' pieces moved off “' + connection.label + '”. ' + (progress.note ?? '');
+    if (state !== 'waiting' && state !== 'running') { await refresh(); return text; }
+    say(text);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
 }
 
 async function disconnect(connection) {
