@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { AuditRecord } from '../audit/index.js';
 import { Config } from '../config/index.js';
+import { DeletionHold } from '../connections/index.js';
 import { Database } from '../database/index.js';
 import { JobKinds, type JobRun } from '../jobs/index.js';
 import { RootKeyring } from '../keys/index.js';
@@ -23,6 +24,7 @@ export class BackupJob implements OnModuleInit {
     private readonly kinds: JobKinds,
     private readonly roots: RootKeyring,
     private readonly audit: AuditRecord,
+    private readonly hold: DeletionHold,
   ) {}
 
   onModuleInit(): void {
@@ -52,7 +54,7 @@ export class BackupJob implements OnModuleInit {
         details: { bytes: made.bytes, rows: made.rows, digest: made.digest },
       });
     });
-    const expired = await expireBackups(folder, days, made);
+    const expired = (await this.hold.stands()) ? [] : await expireBackups(folder, days, made);
     await noteExpired(this.database, expired);
     await forgetExpired(this.database);
     this.log.log(`A backup was made and proved: ${made.path}, ${made.bytes} bytes. ${expired.length} old ones went.`);

@@ -40,6 +40,14 @@ export function latestBackups(sql: Sql, most: number): Promise<BackupRow[]> {
   );
 }
 
+/** Whether a hold stands, for a program that has no gateway around it. */
+export async function isHeld(sql: Sql): Promise<boolean> {
+  const rows = await sql.query<{ held: boolean }>(
+    'select exists (select from holds where ends_at is null or ends_at > now()) as held',
+  );
+  return rows[0]!.held;
+}
+
 /** How old what the newest backup shows is; null where there is none. */
 export async function backupAge(sql: Sql): Promise<number | null> {
   const rows = await sql.query<{ seconds: number | null }>(

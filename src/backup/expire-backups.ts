@@ -7,7 +7,8 @@ const DAY_MS = 86_400_000;
 
 /**
  * Deletes what is older than so many days, counted from a backup that has just been proved: so the newest that is known to
- * be readable never goes, and while backups fail the last ones stay. Answers the paths.
+ * be readable never goes, and while backups fail the last ones stay. Nor does any while a hold stands: this database was
+ * restored, and perhaps from the wrong one. Answers the paths.
  */
 export async function expireBackups(folder: string, days: number, newest: MadeBackup): Promise<string[]> {
   const gone: string[] = [];

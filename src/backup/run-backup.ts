@@ -3,7 +3,7 @@ import { Fault } from '#contracts';
 import { readConfig } from '../config/index.js';
 import { openClient, reachDatabase, sqlOn } from '../database/index.js';
 import { rootKeysIn } from '../keys/index.js';
-import { keepsList, noteBackup, noteExpired } from './backups.store.js';
+import { isHeld, keepsList, noteBackup, noteExpired } from './backups.store.js';
 import { RootKeyMissing } from './errors.js';
 import { expireBackups } from './expire-backups.js';
 import { makeBackup, type MadeBackup } from './make-backup.js';
@@ -18,8 +18,7 @@ async function main(file: string | undefined): Promise<void> {
   try {
     const into = file === undefined ? { folder: config.backups.folder } : { file: resolve(file) };
     const made = await makeBackup({ connection: reached.connection, root: keys[0]!, into });
-    const expired = file === undefined ? await expireBackups(config.backups.folder, config.backups.days, made) : [];
-    await note(reached, made, expired);
+    const expired = await note(reached, made, file === undefined ? config.backups : null);
     console.log(
       `${made.path}: ${made.bytes} bytes, ${made.tables} tables, ${made.rows} rows, as of ${made.madeAt.toISOString()}.`,
     );
@@ -30,13 +29,20 @@ async function main(file: string | undefined): Promise<void> {
   }
 }
 
-async function note({ connection }: ReachedDatabase, made: MadeBackup, expired: readonly string[]): Promise<void> {
+/** Only backups in the folder expire, and only where the database says that one may. Answers the paths of those that did. */
+async function note(
+  { connection }: ReachedDatabase,
+  made: MadeBackup,
+  kept: { readonly folder: string; readonly days: number } | null,
+): Promise<string[]> {
   const client = await openClient(connection);
   try {
     const sql = sqlOn(client);
-    if (!(await keepsList(sql))) return;
+    if (!(await keepsList(sql))) return [];
     await noteBackup(sql, made);
+    const expired = kept && !(await isHeld(sql)) ? await expireBackups(kept.folder, kept.days, made) : [];
     await noteExpired(sql, expired);
+    return expired;
   } finally {
     await client.end();
   }
