@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Job } from '#contracts';
+import { Worker } from '../src/jobs/index.js';
 import { ReadFile } from '../src/transfers/index.js';
 import { Client } from './support/client.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
@@ -190,9 +191,6 @@ describe('draining a connection', () => {
 /** As if the time until the next look were over. */
 async function hurried(id: string): Promise<void> {
   await using sql = await intruder(gateway);
-  await sql.query(
-    `with hurried as (update jobs set next_at = now() where id = $1 and state = 'waiting' returning id, next_at)
-     select graphile_worker.add_job('job', json_build_object('id', id), job_key := id::text, run_at := next_at) from hurried`,
-    [id],
-  );
+  await sql.query(`update jobs set next_at = now() - interval '1 minute' where id = $1 and state = 'waiting'`, [id]);
+  await inside(gateway, Worker).recover();
 }

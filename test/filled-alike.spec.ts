@@ -51,8 +51,6 @@ it('gives a new connection its share, and leaves it at that', async () => {
   const plain = randomBytes(30 * CHUNK);
   expect((await person.put('kept', plain)).status).toBe(201);
   const rebalance = inside(gateway, Rebalance);
-  await rebalance.look(true);
-  expect(await jobs()).toEqual([]);
   expect((await person.json('PATCH', '/api/users/me/default-storage', spread(4))).status).toBe(200);
   const gap = async (): Promise<number> => {
     const all = await fills();
