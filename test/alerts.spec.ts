@@ -115,6 +115,20 @@ describe('An operator', () => {
     await untilTold(over, `connection.${name} cleared`);
   });
 
+  it('is told of pieces that are missing on a connection, and when they are there again', async () => {
+    await using database = await intruder(gateway);
+    const token = await signIn(gateway);
+    expect((await call(gateway, '/api/content/piece', { method: 'PUT', token, body: 'a piece' })).status).toBe(201);
+    const become = `update blobs set fault = $1, fault_at = case when $1::text is not null then now() end
+      where state = 'live'`;
+    await database.query(become, ['missing']);
+    await look();
+    expect(await told(1)).toEqual(['connection.losses raised']);
+    await database.query(become, [null]);
+    await look();
+    expect(await told(2)).toEqual(['connection.losses raised', 'connection.losses cleared']);
+  });
+
   it('is not told of a short failure, nor of a connection that is switched off', async () => {
     await become(`failing_since = now() - interval '10 seconds', failures = 2`);
     await look();

@@ -19,6 +19,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Connection, Job, Scrub } from '#contracts';
 import { sealMarker } from '#crypto';
 import { newBlobName } from '#storage';
+import { Worker } from '../src/jobs/index.js';
 import { RootKeyring } from '../src/keys/index.js';
 import { Client } from './support/client.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
@@ -226,6 +227,36 @@ describe('a place that was wiped', () => {
     ]);
     expect(await scrubbing.ended(id)).toMatchObject({ state: 'done' });
     expect((await faults())['missing']).toHaveLength(5);
+  });
+
+  it('is filled again from the others, where these suffice, by the repair that its scrub asks for', async () => {
+    const made = [{ path: vault, id: connection }];
+    for (const nth of [1, 2]) {
+      const path = `${vault}-${nth}`;
+      await mkdir(path);
+      const form = { label: 'beside', path, house: true, domain: `beside ${places} ${nth}` };
+      const { id } = (await admin.json('POST', '/api/cloud/connections/local', form)).json<{ id: string }>();
+      made.push({ path, id });
+    }
+    const spread = { data: 2, parity: 1, connections: made.map(({ id }) => id) };
+    expect((await admin.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+    const bytes = randomBytes(8 * CHUNK);
+    expect((await admin.put(`shards-${places}`, bytes)).status).toBe(201);
+    await forgetFolder();
+    expect(await scrub()).toMatchObject({ missing: 8 });
+    const standing = async () => {
+      await database.query(`update jobs set next_at = now() - interval '1 minute' where state = 'waiting'`);
+      await inside(gateway, Worker).recover();
+      const { rows } = await database.query(
+        'select count(*)::int as there from standing_shards where connection = any ($1)',
+        [spread.connections],
+      );
+      return rows[0].there as number;
+    };
+    await expect.poll(standing, { timeout: 20_000, interval: 50 }).toBe(24);
+    for (const { path } of made.slice(1)) await rm(path, { recursive: true });
+    expect((await blobsOnDisk(vault)).size).toBe(8);
+    expect(await scrub()).toMatchObject({ missing: 0, damaged: 0 });
   });
 
   it('is not taken for wiped when another disk lies there, until its owner says that it is lost', async () => {
