@@ -18,11 +18,11 @@ import { ConnectionPool, DeletionsHeld } from '../src/connections/index.js';
 import { fillDatabase, openClient } from '../src/database/index.js';
 import { openDatabase } from '../src/database/open-database.js';
 import { rootKeysIn } from '../src/keys/index.js';
-import { Client } from './support/client.js';
+import { Client, type Received } from './support/client.js';
 import { createDatabase } from './support/database.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { blobsOnDisk, inside, intruder, upkeep, vaultOf } from './support/inside.js';
-import { call, newPerson, signIn } from './support/people.js';
+import { call, newPerson, type Person, signIn } from './support/people.js';
 
 /** A gateway with a past, a backup of it, and what happened after. */
 let dataFolder: string;
@@ -31,6 +31,10 @@ let keys: RootEpoch[];
 let backup: string;
 let admin: string;
 let client: Client;
+let leaving: Person;
+/** An upload over several requests that is half done. */
+let upload: string;
+const TUS = { 'Tus-Resumable': '1.0.0' };
 /** What each table held when the backup was made. */
 let tablesThen: Map<string, string>;
 
@@ -52,7 +56,17 @@ beforeAll(async () => {
     expect([200, 201]).toContain((await client.put(path, body)).status);
   expect((await client.put(encodeURIComponent(ODD), older)).status).toBe(201);
   await client.remove('thrown%20away');
-  await newPerson(lost, admin, ['auditor']);
+  leaving = await newPerson(lost, admin, ['user']);
+  const theirs = new Client(lost, leaving.token);
+  expect((await theirs.put('theirs', older)).status).toBe(201);
+  theirs[Symbol.dispose]();
+  const path = Buffer.from('under-way.bin').toString('base64');
+  const begun = await client.send('/api/uploads', {
+    method: 'POST',
+    headers: { ...TUS, 'Upload-Length': before.length, 'Upload-Metadata': `path ${path}` },
+  });
+  upload = new URL(begun.headers.location!, lost.url).pathname;
+  expect((await goOn(client, 0, before.subarray(0, 1_500_000))).status).toBe(204);
   tablesThen = await tables(lost.databaseUrl);
   backup = await madeBackup();
   keys = (await rootKeysIn(join(dataFolder, 'root.key')))!;
@@ -65,6 +79,11 @@ afterAll(async () => {
   await lost?.stop();
   await rm(dataFolder, { recursive: true, force: true });
 });
+
+function goOn(by: Client, offset: number, body: Buffer): Promise<Received> {
+  const headers = { ...TUS, 'Upload-Offset': offset, 'Content-Type': 'application/offset+octet-stream' };
+  return by.send(upload, { method: 'PATCH', headers, body });
+}
 
 async function madeBackup(): Promise<string> {
   const { job } = (await call(lost, '/api/admin/backups', { method: 'POST', token: admin })).json<{ job: Job }>();
@@ -270,6 +289,10 @@ describe('a restore', () => {
     expect((await again.get('after.bin')).status).toBe(404);
     await again.remove('a/before.bin');
     expect((await again.send('/api/trash', { method: 'DELETE' })).status).toBe(204);
+    const purge = await call(gateway, `/api/admin/users/${leaving.id}`, { method: 'DELETE', token });
+    const purging = purge.json<{ job: Job }>().job.id;
+    const trouble = async () => (await call(gateway, `/api/jobs/${purging}`, { token })).json<Job>().error;
+    await expect.poll(trouble, { timeout: 10_000 }).toMatch(/Nothing is deleted|alarm/);
     for (let round = 0; round < 2; round++) await upkeep(gateway);
     expect(await blobs()).toEqual(there);
     const [vault] = (await database.query<{ id: string }>('select id from connections')).rows;
@@ -305,6 +328,10 @@ describe('a restore', () => {
 
     await expect.poll(async () => (await again.put('new.bin', older)).status, { timeout: 10_000 }).toBe(201);
     expect((await again.get('new.bin')).body.equals(older)).toBe(true);
+    const known = await again.send(upload, { method: 'HEAD', headers: TUS });
+    expect(known.headers['upload-offset']).toBe('1500000');
+    expect((await goOn(again, 1_500_000, before.subarray(1_500_000))).status).toBe(204);
+    expect((await again.get('under-way.bin')).body.equals(before)).toBe(true);
     // A database that went back by other means: a snapshot that was rolled back has no note of it, but the marker has.
     await upkeep(gateway);
     await database.query(`update connections set marking_sequence = 1, marked_sequence = 0`);
