@@ -11,6 +11,7 @@ import { freeBytes, openPlace, touchMemory } from './places.mjs';
 import { erasure } from './rows/erasure.mjs';
 import { listing } from './rows/listing.mjs';
 import { largeUploads, manyUploads } from './rows/memory.mjs';
+import { reading } from './rows/reading.mjs';
 import { spread } from './rows/spread.mjs';
 import { startUp } from './rows/start-up.mjs';
 import { download, ranges, smallFiles, upload } from './rows/transfers.mjs';
@@ -44,6 +45,7 @@ const ROOM_NEEDED = { memory: 13 * GIB, disk: 20 * GIB };
 
 const SECTIONS = [
   { name: 'erasure', where: 'memory', run: erasure },
+  { name: 'reading', where: 'memory', run: reading },
   { name: 'upload', where: 'memory', large: true, run: upload },
   { name: 'download', where: 'memory', large: true, run: download },
   { name: 'range', where: 'memory', large: true, run: ranges },

@@ -142,6 +142,7 @@ export class ShardReader {
     const { sealedLength, at, part } = asked;
     const way = new Way((one) => this.streams.part(chunk, part, fetching, one));
     hedging.countPart();
+    if (this.there(chunk).length <= this.code.data) return way.alone();
     const another = (reached: number, late: ReadonlySet<number>): Way | null => {
       const range = { offset: at + reached, length: part.length - reached };
       const [instead] = shardLayout(this.code, sealedLength, range, this.usable(chunk, late)) ?? [];

@@ -77,6 +77,11 @@ export class Way {
     this.step = null;
   }
 
+  /** Its bytes where there is no other way: whoever takes them waits as long as it takes. */
+  alone(): AsyncGenerator<Buffer> {
+    return this.pieces;
+  }
+
   /** Nobody wants its bytes. Resolves when it has let go of everything, which a place that hangs may put off. */
   async abandon(): Promise<void> {
     this.stopping.abort();
