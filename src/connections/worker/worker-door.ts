@@ -1,6 +1,4 @@
-import { chmod, mkdir, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
-import { dirname } from 'node:path';
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { AccessRefused, ConsentWithdrawn, findProvider } from '#storage';
 import { Config } from '../../config/index.js';
@@ -12,6 +10,7 @@ import { connectionById, type ConnectionRow } from '../connections.store.js';
 import { ConnectionUnknown } from '../errors.js';
 import { KeptSecrets } from '../kept-secrets.js';
 import { type Found, Markers } from '../marker.js';
+import { prepareDoor } from './door-folder.js';
 import { onLines, parsed } from './lines.js';
 import { type Answer, Hello, Question } from './questions.js';
 
@@ -53,10 +52,7 @@ export class WorkerDoor implements OnApplicationBootstrap, OnApplicationShutdown
   async onApplicationBootstrap(): Promise<void> {
     const path = this.config.workerSocket;
     if (path === null) return;
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await chmod(dirname(path), 0o700);
-    // Of a gateway that was killed: nobody listens there any more.
-    await rm(path, { force: true });
+    await prepareDoor(path);
     const server = createServer((socket) => this.welcome(socket));
     this.server = server;
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve));
