@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { rename } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Job } from '#contracts';
-import { ConnectionAway } from '#storage';
+import { ConnectionAway, type StorageProvider } from '#storage';
 import { ConnectionPool } from '../src/connections/index.js';
 import { ReadFile } from '../src/transfers/index.js';
+import { LapsedMoves } from '../src/upkeep/moving/index.js';
+import { SpreadChunk } from '../src/upkeep/spreading/spread-chunk.js';
 import { Client } from './support/client.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { blobsOnDisk, inside, intruder, upkeep } from './support/inside.js';
@@ -205,5 +207,40 @@ describe('files that are spread anew', () => {
     await applied(person);
     vi.restoreAllMocks();
     await areSound(person, files, { data: 3, parity: 1 });
+  });
+
+  it('stay as they are where whoever spread them was taken for dead, and comes too late', async () => {
+    const person = await newClient();
+    await wants(person, { data: 2, parity: 1 });
+    const plain = randomBytes(1000);
+    await person.put('late', plain);
+    await using sql = await intruder(gateway);
+    const { rows } = await sql.query<{ account: string; content: string }>(
+      `select v.account, v.content from nodes n join versions v on v.account = n.account and v.id = n.head where n.name = 'late'`,
+    );
+    const put = Promise.withResolvers<void>();
+    const woken = Promise.withResolvers<void>();
+    const pool = inside(gateway, ConnectionPool);
+    const provider = pool.provider.bind(pool);
+    vi.spyOn(pool, 'provider').mockImplementation(async (...of) => {
+      const real = await provider(...of);
+      const paused: StorageProvider['put'] = async (...blob) => {
+        put.resolve();
+        await woken.promise;
+        return real.put(...blob);
+      };
+      return { ...real, put: paused };
+    });
+    const id = { ...rows[0]!, chunk: 0 };
+    const signal = new AbortController().signal;
+    const late = inside(gateway, SpreadChunk).run(id, { data: 3, parity: 1 }, signal);
+    await put.promise;
+    await sql.query(`update moves set lease_until = now() - interval '1 second'`);
+    expect(await inside(gateway, LapsedMoves).sweep()).toBe(4);
+    woken.resolve();
+    expect((await late).outcome).toBe('busy');
+    vi.restoreAllMocks();
+    await areSound(person, new Map([['late', plain]]), { data: 2, parity: 1 });
+    await nothingIsLeft();
   });
 });
