@@ -7,7 +7,8 @@ export interface CopiedNode {
   readonly kind: 'folder' | 'file';
   readonly name: string;
   readonly nameKey: string;
-  readonly head: string | null;
+  /** Null for a folder. */
+  readonly head: NewVersionRow | null;
 }
 
 /** What lies in any of the folders, after the given one; by folder, so that a folder's entries come together. */
@@ -33,9 +34,9 @@ export function childrenOf(
 export async function insertNodes(sql: Sql, account: string, nodes: readonly CopiedNode[]): Promise<void> {
   await sql.prepared(
     'insert-nodes',
-    `insert into nodes (account, id, parent, kind, name, name_key, head)
-     select $1::uuid, n.* from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::uuid[])
-       as n(id, parent, kind, name, name_key, head)`,
+    `insert into nodes (account, id, parent, kind, name, name_key, head, head_size, head_type, head_modified_at)
+     select $1::uuid, n.* from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::bigint[],
+       $9::text[], $10::timestamptz[]) as n(id, parent, kind, name, name_key, head, size, type, modified_at)`,
     [
       account,
       nodes.map((node) => node.id),
@@ -43,7 +44,10 @@ export async function insertNodes(sql: Sql, account: string, nodes: readonly Cop
       nodes.map((node) => node.kind),
       nodes.map((node) => node.name),
       nodes.map((node) => node.nameKey),
-      nodes.map((node) => node.head),
+      nodes.map(({ head }) => head?.id ?? null),
+      nodes.map(({ head }) => head?.size ?? null),
+      nodes.map(({ head }) => head?.contentType ?? null),
+      nodes.map(({ head }) => head?.modifiedAt ?? null),
     ],
   );
 }

@@ -15,7 +15,7 @@ import { publishVersion, sealedRow, type Published } from './publish-version.js'
 import { fileRecord, folderRecord } from './records.js';
 import { sameContent } from './same-content.js';
 import {
-  insertNode,
+  insertFolder,
   lockStructure,
   versionById,
   type ListedRow,
@@ -117,8 +117,8 @@ async function copyFile(copy: Copy, node: NodeRow, place: Place, copying: Copyin
 async function copyFolder(copy: Copy, node: NodeRow, place: Place, copying: Copying): Promise<Done> {
   const { sql, account } = copy;
   const { parents, names } = place;
-  const made = { id: randomUUIDv7(), parent: (parents.at(-1) as NodeRow).id, kind: 'folder' as const, head: null };
-  const folder = await insertNode(sql, account, { ...made, name: names.at(-1) as string });
+  const made = { id: randomUUIDv7(), parent: (parents.at(-1) as NodeRow).id };
+  const folder = await insertFolder(sql, account, { ...made, name: names.at(-1) as string });
   if (!folder) throw new TreeBusy();
   await copyProperties(sql, account, [node.id], [folder.id]);
   let level = new Map([[node.id, folder.id]]);
@@ -161,7 +161,7 @@ async function copyEntries(
       found && sealedRow(keys, { account, file: id }, sameContent(copy.known, { account, file: row.id }, found));
     if (version) versions.push(version);
     const { kind, name } = row;
-    nodes.push({ id, parent, kind, name, nameKey: nameKey(name), head: version?.id ?? null });
+    nodes.push({ id, parent, kind, name, nameKey: nameKey(name), head: version });
   }
   if (rows.length === 0) return new Map();
   copy.copied += rows.length;

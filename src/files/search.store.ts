@@ -33,24 +33,23 @@ const GRAMS = `name_grams(n.account, lower(n.name_key collate "default"))`;
 /** Sorts behind all that begins alike: UTF-8 sorts by code point, and this is the last of them. */
 const LAST = `'\u{10ffff}'`;
 
-/** By what the hits are ordered, and the table whose index has that order. */
+/** By what the hits are ordered; each has an index of that order. */
 interface Way {
-  readonly drives: 'nodes n' | 'versions v';
   readonly key: string;
   readonly keyType: 'text' | 'timestamptz' | 'bigint';
-  readonly id: 'n.id' | 'v.id';
   readonly direction: 'asc' | 'desc';
+  /** Only files have what it orders by. */
+  readonly files: boolean;
 }
 
 const WAYS: Readonly<Record<SearchOrder, Way>> = {
-  name: { drives: 'nodes n', key: LOWER_NAME, keyType: 'text', id: 'n.id', direction: 'asc' },
-  newest: { drives: 'versions v', key: 'v.modified_at', keyType: 'timestamptz', id: 'v.id', direction: 'desc' },
-  largest: { drives: 'versions v', key: 'v.size', keyType: 'bigint', id: 'v.id', direction: 'desc' },
+  name: { key: LOWER_NAME, keyType: 'text', direction: 'asc', files: false },
+  newest: { key: 'n.head_modified_at', keyType: 'timestamptz', direction: 'desc', files: true },
+  largest: { key: 'n.head_size', keyType: 'bigint', direction: 'desc', files: true },
 };
 
-const NODE_STANDS = [`n.account = $1`, `n.trashed_at is null`, `n.parent is not null`];
-const VERSION_STANDS = [`v.account = $1`, `v.superseded_at is null`];
-const TOGETHER = `n.id = v.file and n.head = v.id`;
+const STANDS = [`n.account = $1`, `n.trashed_at is null`, `n.parent is not null`];
+const IS_FILE = `n.head is not null`;
 
 /**
  * Plans by the values for the rest of the transaction, which other statements do without: how rare a name is decides which
@@ -70,71 +69,24 @@ export function firstHits(
   page: SearchPage,
   among: number,
 ): Promise<HitRow[]> {
-  const way = WAYS[page.order];
-  const asked = new Asked(account, sought, way);
+  const asked = new Asked(account, sought, WAYS[page.order]);
   const start = [...asked.start(page.after), ...asked.range()].join(' and ');
-  const order = orderOf(way);
-  const wanted = asked.all({ byGrams: false }).join(' and ');
-  // Limit 1 in the second table says nothing that the keys do not; it keeps the first one's order, which ends the search early.
-  const other =
-    way.drives === 'nodes n'
-      ? `left join lateral (select * from versions v where v.account = $1 and v.id = n.head limit 1) v on true`
-      : `join lateral (select * from nodes n where ${NODE_STANDS.join(' and ')} and ${TOGETHER} limit 1) n on true`;
-  const table = way.drives.at(-1) as string;
-  const first = `(select *, ${way.key} as way_key from ${way.drives} where ${start} ${order} limit ${among}) ${table}`;
-  const sameOrder = `order by ${table}.way_key ${way.direction}, ${way.id} ${way.direction}`;
-  return asked.run(sql, `from ${first} ${other} where ${wanted} ${sameOrder}`, page.most);
-}
-
-/** Whether more than so many names hold the part, as far as its grams tell: no planner can, they hang together too much. */
-export async function isCommonName(sql: Sql, account: string, name: string, beyond: number): Promise<boolean> {
-  const rows = await sql.query<{ found: number }>(
-    `select count(*) as found from (
-       select 1 from nodes n where ${NODE_STANDS.join(' and ')} and ${GRAMS} @> wanted_grams($1::uuid, lower($2::text collate "default"))
-       limit $3) names`,
-    [account, name, beyond + 1],
-  );
-  return (rows[0]?.found ?? 0) > beyond;
+  const first = `select n.* from nodes n where ${start} ${asked.order} limit ${among}`;
+  return asked.run(sql, `(${first}) n where ${asked.all({ byGrams: false })}`, page.most);
 }
 
 /**
- * A page of hits, found by whichever index the planner thinks brings the fewest. Without grams, where a name is common, what
- * is asked of versions leads, and each name is looked at.
+ * A page of hits, found by whichever indexes the planner thinks bring the fewest, cut with each other. They are found first
+ * and ordered then: walking along the order until the page is full is what was tried before.
  */
-export function rareHits(
-  sql: Sql,
-  account: string,
-  sought: Sought,
-  page: SearchPage,
-  byGrams: boolean,
-): Promise<HitRow[]> {
-  const way = WAYS[page.order];
-  const asked = new Asked(account, sought, way);
-  const wanted = [...asked.start(page.after), ...asked.range(), ...asked.all({ byGrams })];
-  const order = orderOf(way);
-  if (way.drives === 'nodes n' && !asksVersions(sought)) {
-    const first = `(select * from nodes n where ${wanted.join(' and ')} ${order} limit ${page.most}) n`;
-    return asked.run(sql, `from ${first} left join versions v on v.account = $1 and v.id = n.head ${order}`, page.most);
-  }
-  const stands = [...NODE_STANDS, ...VERSION_STANDS].join(' and ');
-  if (!byGrams) {
-    const node = `(select * from nodes n where ${NODE_STANDS.join(' and ')} and ${TOGETHER} limit 1) n`;
-    const each = `versions v join lateral ${node} on true`;
-    return asked.run(sql, `from ${each} where ${stands} and ${wanted.join(' and ')} ${order}`, page.most);
-  }
-  return asked.run(
-    sql,
-    `from nodes n join versions v on ${TOGETHER} where ${stands} and ${wanted.join(' and ')} ${order}`,
-    page.most,
-  );
+export function fewHits(sql: Sql, account: string, sought: Sought, page: SearchPage): Promise<HitRow[]> {
+  const asked = new Asked(account, sought, WAYS[page.order]);
+  const wanted = [...asked.start(page.after), asked.all({ byGrams: true })].join(' and ');
+  return asked.run(sql, `nodes n where ${wanted}`, page.most, 'materialized');
 }
 
-function orderOf({ key, id, direction }: Way): string {
-  return `order by ${key} ${direction}, ${id} ${direction}`;
-}
-
-/** Whether something is asked that only a version can tell. */
-export function asksVersions({ contentType, minSize, maxSize, modifiedAfter, modifiedBefore }: Sought): boolean {
+/** Whether something is asked that only a file has. */
+export function asksFiles({ contentType, minSize, maxSize, modifiedAfter, modifiedBefore }: Sought): boolean {
   return [contentType, minSize, maxSize, modifiedAfter, modifiedBefore].some((asked) => asked !== undefined);
 }
 
@@ -150,31 +102,46 @@ class Asked {
     this.#values = [account];
   }
 
-  run(sql: Sql, source: string, most: number): Promise<HitRow[]> {
-    const columns = `${NODE}, ${VERSION}, (${this.way.key})::text as sort_key`;
-    return sql.query<HitRow>(`select ${columns} ${source} limit ${this.#value(most)}`, this.#values);
+  get order(): string {
+    const { key, direction } = this.way;
+    return `order by ${key} ${direction}, n.id ${direction}`;
   }
 
-  /** What holds for every row of the table that has the order, and where in the order the page begins. */
+  /** Of what is found, the first in the order, with their versions. Materialized: all is found first, and ordered then. */
+  run(sql: Sql, source: string, most: number, how = 'not materialized'): Promise<HitRow[]> {
+    const { key, direction } = this.way;
+    const order = `order by f.key ${direction}, f.id ${direction}`;
+    return sql.query<HitRow>(
+      `with found as ${how} (select n.id, ${key} as key from ${source}),
+         page as materialized (select * from found f ${order} limit ${this.#value(most)})
+       select ${NODE}, ${VERSION}, f.key::text as sort_key
+       from page f join nodes n on n.account = $1 and n.id = f.id left join versions v on v.account = $1 and v.id = n.head
+       ${order}`,
+      this.#values,
+    );
+  }
+
+  /** What holds for all that has the order, and where in the order the page begins. */
   start(after: SearchPage['after']): string[] {
-    const { drives, key, keyType, id, direction } = this.way;
-    const stands = drives === 'nodes n' ? NODE_STANDS : VERSION_STANDS;
+    const { key, keyType, direction, files } = this.way;
+    const stands = files || asksFiles(this.sought) ? [...STANDS, IS_FILE] : STANDS;
     if (!after) return stands;
     const beyond = direction === 'asc' ? '>' : '<';
     return [
       ...stands,
-      `(${key}, ${id}) ${beyond} (${this.#value(after.key)}::${keyType}, ${this.#value(after.id)}::uuid)`,
+      `(${key}, n.id) ${beyond} (${this.#value(after.key)}::${keyType}, ${this.#value(after.id)}::uuid)`,
     ];
   }
 
   /** What narrows the order itself. */
   range(): string[] {
-    if (this.way.key === 'v.modified_at') return this.#modified();
-    if (this.way.key === 'v.size') return this.#size();
+    if (this.way.key === WAYS.newest.key) return this.#modified();
+    if (this.way.key === WAYS.largest.key) return this.#size();
     return [...this.#prefix(), ...this.#type()];
   }
 
-  all({ byGrams }: { byGrams: boolean }): string[] {
+  all({ byGrams }: { byGrams: boolean }): string {
+    const { way } = this;
     return [
       'true',
       this.#name(byGrams),
@@ -183,7 +150,10 @@ class Asked {
       this.#contentType(),
       this.#size(),
       this.#modified(),
-    ].flat();
+      way.files ? IS_FILE : [],
+    ]
+      .flat()
+      .join(' and ');
   }
 
   #name(byGrams: boolean): string[] {
@@ -212,7 +182,7 @@ class Asked {
   #contentType(): string[] {
     const { contentType } = this.sought;
     if (contentType === undefined) return [];
-    const type = 'v.content_type collate "C"';
+    const type = 'n.head_type collate "C"';
     if (contentType.endsWith('/*')) {
       const from = this.#value(contentType.slice(0, -1));
       return [`${type} >= ${from}::text`, `${type} < ${from}::text || ${LAST}`];
@@ -224,16 +194,16 @@ class Asked {
   #size(): string[] {
     const { minSize, maxSize } = this.sought;
     return [
-      ...(minSize === undefined ? [] : [`v.size >= ${this.#value(minSize)}::bigint`]),
-      ...(maxSize === undefined ? [] : [`v.size <= ${this.#value(maxSize)}::bigint`]),
+      ...(minSize === undefined ? [] : [`n.head_size >= ${this.#value(minSize)}::bigint`]),
+      ...(maxSize === undefined ? [] : [`n.head_size <= ${this.#value(maxSize)}::bigint`]),
     ];
   }
 
   #modified(): string[] {
     const { modifiedAfter, modifiedBefore } = this.sought;
     return [
-      ...(modifiedAfter === undefined ? [] : [`v.modified_at >= ${this.#value(modifiedAfter)}::timestamptz`]),
-      ...(modifiedBefore === undefined ? [] : [`v.modified_at < ${this.#value(modifiedBefore)}::timestamptz`]),
+      ...(modifiedAfter === undefined ? [] : [`n.head_modified_at >= ${this.#value(modifiedAfter)}::timestamptz`]),
+      ...(modifiedBefore === undefined ? [] : [`n.head_modified_at < ${this.#value(modifiedBefore)}::timestamptz`]),
     ];
   }
 

@@ -7,11 +7,9 @@ import { CursorRefused } from './errors.js';
 import { nameKey } from './names.js';
 import { entryRecord } from './records.js';
 import {
-  asksVersions,
+  fewHits,
   firstHits,
-  isCommonName,
   planByValues,
-  rareHits,
   type HitRow,
   type SearchOrder,
   type SearchPage as SearchOf,
@@ -20,15 +18,11 @@ import {
 
 /**
  * Of the first so many in the order that is asked for, those that fit are looked for one by one. What is common fills the page
- * from them, where any index would bring hundreds of thousands to be sorted. Otherwise it is rare, and an index brings few.
+ * from them, where any index would bring hundreds of thousands to be sorted. Otherwise it is rare, and indexes bring few.
  */
 const FIRST_LOOKED_AT: Readonly<Record<SearchOrder, number>> = { name: 10_000, newest: 3_000, largest: 3_000 };
-/** Where a name is compared before anything else is looked up, more of them can be. */
-const FIRST_WEIGHED = 20_000;
-/** Where two criteria are both common and few meet both: so many times as far, if that will do as things look. */
-const FURTHER = 3;
-/** A name that more have than these is left for the end, where time, size or type are asked for too. */
-const COMMON = 20_000;
+/** So many times as far, if the page would be filled there as things look. */
+const FURTHER = 5;
 /** What lies in a deleted folder is found and left out; after so many looks the page is answered as it is. */
 const MOST_LOOKS = 5;
 
@@ -53,7 +47,7 @@ export class Search {
       items.push(...(await this.#records(account, shown)));
       const last = shown.at(-1);
       if (rows.length <= wanted || !last) return { items };
-      after = { key: last.sort_key, id: idOf(order, last) };
+      after = { key: last.sort_key, id: last.id };
       if (items.length === limit) break;
     }
     return { items, ...(after && { nextCursor: encodeCursor(order, after) }) };
@@ -63,16 +57,14 @@ export class Search {
   find(account: string, sought: Sought, page: SearchOf): Promise<HitRow[]> {
     return this.database.tx(async (sql) => {
       await planByValues(sql);
-      const weighs = sought.name !== undefined && asksVersions(sought);
-      const among = weighs && page.order === 'name' ? FIRST_WEIGHED : FIRST_LOOKED_AT[page.order];
+      const among = FIRST_LOOKED_AT[page.order];
       const first = await firstHits(sql, account, sought, page, among);
       if (first.length === page.most) return first;
-      if (weighs && first.length * FURTHER >= page.most) {
+      if (first.length * FURTHER >= page.most * 2) {
         const further = await firstHits(sql, account, sought, page, among * FURTHER);
         if (further.length === page.most) return further;
       }
-      const common = weighs && (await isCommonName(sql, account, sought.name, COMMON));
-      return rareHits(sql, account, sought, page, !common);
+      return fewHits(sql, account, sought, page);
     });
   }
 
@@ -95,11 +87,6 @@ function inNormalForm({ name, prefix, ...rest }: Sought): Sought {
     ...(name !== undefined && { name: nameKey(name) }),
     ...(prefix !== undefined && { prefix: nameKey(prefix) }),
   };
-}
-
-/** What the order goes by where keys are equal. */
-function idOf(order: SearchOrder, row: HitRow): string {
-  return order === 'name' ? row.id : (row.version as string);
 }
 
 const KEYS: Readonly<Record<SearchOrder, RegExp>> = {

@@ -81,17 +81,17 @@ export async function lockStructure(sql: Sql, account: string): Promise<void> {
   await sql.query('select 1 from nodes where account = $1 and id = $1 for no key update', [account]);
 }
 
-/** Undefined when the name is taken by now. */
-export async function insertNode(
+/** A folder. Undefined when the name is taken by now. */
+export async function insertFolder(
   sql: Sql,
   account: string,
-  node: { id: string; parent: string; kind: 'folder' | 'file'; name: string; head: string | null },
+  node: { id: string; parent: string; name: string },
 ): Promise<NodeRow | undefined> {
   const rows = await sql.prepared<NodeRow>(
-    'insert-node',
-    `insert into nodes as n (account, id, parent, kind, name, name_key, head) values ($1, $2, $3, $4, $5, $6, $7)
+    'insert-folder',
+    `insert into nodes as n (account, id, parent, kind, name, name_key) values ($1, $2, $3, 'folder', $4, $5)
      on conflict (account, parent, name_key) where trashed_at is null do nothing returning ${NODE}`,
-    [account, node.id, node.parent, node.kind, node.name, nameKey(node.name), node.head],
+    [account, node.id, node.parent, node.name, nameKey(node.name)],
   );
   return rows[0];
 }
@@ -178,8 +178,8 @@ export async function insertFile(
   const rows = await sql.prepared<NodeRow>(
     'insert-file',
     `with n as (
-       insert into nodes as n (account, id, parent, kind, name, name_key, head)
-       values ($1, $3, $12, 'file', $13, $14, $2)
+       insert into nodes as n (account, id, parent, kind, name, name_key, head, head_size, head_type, head_modified_at)
+       values ($1, $3, $12, 'file', $13, $14, $2, $5, $6, $7)
        on conflict (account, parent, name_key) where trashed_at is null do nothing returning ${NODE}
      ), v as (
        insert into versions (${VERSION_COLUMNS})
@@ -201,7 +201,8 @@ export async function insertVersion(sql: Sql, account: string, version: NewVersi
        insert into versions (${VERSION_COLUMNS})
        select ${VERSION_PARAMETERS.replace('#', '1 + (select number from versions where account = $1 and id = $12)')}
      )
-     update nodes set head = $2, modified_at = now() where account = $1 and id = $3`,
+     update nodes set head = $2, head_size = $5, head_type = $6, head_modified_at = $7, modified_at = now()
+     where account = $1 and id = $3`,
     [...versionValues(account, version), after],
   );
 }

@@ -17,7 +17,7 @@ import { type Enter, Locks, LocksMoved } from './locks.js';
 import { type Touch, touchesOfMaking } from './lock-rules.js';
 import type { Names } from './names.js';
 import { entryRecord, fileRecord, folderRecord, type EntryRecord, type FolderRecord } from './records.js';
-import { childNamed, children, insertNode, versionById, walk, type NodeRow, type VersionRow } from './tree.store.js';
+import { childNamed, children, insertFolder, versionById, walk, type NodeRow, type VersionRow } from './tree.store.js';
 import { versionOf } from './versions.store.js';
 
 export interface FoundFile {
@@ -140,7 +140,7 @@ export class Tree {
       const parents = await foldersAbove(sql, account, await walk(sql, account, names.slice(0, -1)), { names, wanted });
       const parent = parents.at(-1) as NodeRow;
       const id = randomUUIDv7();
-      const node = await insertNode(sql, account, { id, parent: parent.id, kind: 'folder', name, head: null });
+      const node = await insertFolder(sql, account, { id, parent: parent.id, name });
       if (!node) throw new NameTaken();
       return folderRecord(node, [...parents.slice(1).map((step) => step.name), node.name]);
     });
@@ -206,8 +206,8 @@ const MOST_LOOKS = 20;
 
 async function ensureChild(sql: Sql, account: string, parent: string, name: string): Promise<NodeRow> {
   for (let look = 0; look < MOST_LOOKS; look++) {
-    const made = { id: randomUUIDv7(), parent, kind: 'folder' as const, name, head: null };
-    const node = (await insertNode(sql, account, made)) ?? (await childNamed(sql, account, parent, name));
+    const made = { id: randomUUIDv7(), parent, name };
+    const node = (await insertFolder(sql, account, made)) ?? (await childNamed(sql, account, parent, name));
     if (node) return node;
   }
   throw new TreeBusy();
