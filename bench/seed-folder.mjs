@@ -63,10 +63,10 @@ async function insert(client, account, { parent, account_key: accountKey }, mode
   const moment = new Date(files[0].createdAt).toISOString();
   await client.query('begin');
   await client.query(
-    `insert into nodes (account, id, parent, kind, name, name_key, head)
-     select $1, file, $2, 'file', name, name, version
+    `insert into nodes (account, id, parent, kind, name, name_key, head, head_size, head_type, head_modified_at)
+     select $1, file, $2, 'file', name, name, version, $6, $7, $8
      from unnest($3::uuid[], $4::text[], $5::uuid[]) as f (file, name, version)`,
-    [account, parent, column('file'), column('name'), column('version')],
+    [account, parent, column('file'), column('name'), column('version'), model.size, model.contentType, moment],
   );
   await client.query(
     `insert into versions (account, id, file, number, content, size, content_type, modified_at, created_at,

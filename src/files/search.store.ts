@@ -86,7 +86,7 @@ export function fewHits(sql: Sql, account: string, sought: Sought, page: SearchP
 }
 
 /** Whether something is asked that only a file has. */
-export function asksFiles({ contentType, minSize, maxSize, modifiedAfter, modifiedBefore }: Sought): boolean {
+function asksFiles({ contentType, minSize, maxSize, modifiedAfter, modifiedBefore }: Sought): boolean {
   return [contentType, minSize, maxSize, modifiedAfter, modifiedBefore].some((asked) => asked !== undefined);
 }
 
