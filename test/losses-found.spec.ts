@@ -8,6 +8,7 @@ import {
   readFile,
   rename,
   rm,
+  symlink,
   truncate,
   unlink,
   writeFile,
@@ -261,28 +262,43 @@ describe('a place that was wiped', () => {
 
   it('is not taken for wiped when another disk lies there, until its owner says that it is lost', async () => {
     const blobs = await fill(5);
-    await rename(vault, `${vault}.away`);
-    await mkdir(vault);
-    await database.query(`update connections set marked_on = 'disk:another' where id = $1`, [connection]);
-    const asked = await admin.send(`/api/cloud/connections/${connection}/scrub`, { method: 'POST' });
-    const { job } = asked.json<{ job: Job }>();
-    const error = async () => (await admin.send(`/api/jobs/${job.id}`)).json<Job>().error;
-    while ((await error()) === null) await pause(10);
-    expect(await error()).toMatch('another disk may lie where it was');
+    const other = await mkdtemp('/dev/shm/tessera-other-disk-');
+    try {
+      await rename(vault, `${vault}.away`);
+      await symlink(other, vault);
+      const { id } = await scrubbing.ask(connection);
+      const error = async () => (await scrubbing.job(id)).error;
+      await expect.poll(error, { timeout: 20_000 }).toMatch(/another disk/i);
+      expect(await faults()).toEqual({ missing: [], damaged: [] });
+      expect(await readdir(other)).toEqual([]);
+
+      await unlink(vault);
+      await rename(`${vault}.away`, vault);
+      expect(await scrubbing.ended(id)).toMatchObject({ state: 'done' });
+      expect(await scrubbing.last(connection)).toMatchObject({ read: 5, missing: 0 });
+
+      await rename(vault, `${vault}.away`);
+      await symlink(other, vault);
+      const { domain } = await shown();
+      const said = await admin.send(`/api/cloud/connections/${connection}/lost`, { method: 'POST' });
+      expect(await scrubbing.ended(said.json<{ job: Job }>().job.id)).toMatchObject({ state: 'done' });
+      expect(await faults()).toEqual({ missing: named(blobs), damaged: [] });
+      expect((await admin.put(`after-${places}`, randomBytes(1000))).status).toBe(201);
+      expect((await blobsOnDisk(other)).size).toBe(1);
+      expect((await shown()).domain).not.toBe(domain);
+    } finally {
+      await rm(other, { recursive: true });
+    }
+  });
+
+  it('is not taken for wiped where it is not certain to be the same place', async () => {
+    await fill(5);
+    await forgetFolder();
+    await database.query(`update connections set marked_on = null where id = $1`, [connection]);
+    const { id } = await scrubbing.ask(connection);
+    await expect.poll(async () => (await scrubbing.job(id)).error).toMatch('its owner has to say so');
     expect(await faults()).toEqual({ missing: [], damaged: [] });
     expect(await readdir(vault)).toEqual([]);
-
-    await rm(vault, { recursive: true });
-    await rename(`${vault}.away`, vault);
-    expect(await scrubbing.ended(job.id)).toMatchObject({ state: 'done' });
-    expect(await scrubbing.last(connection)).toMatchObject({ read: 5, missing: 0 });
-
-    await forgetFolder();
-    await database.query(`update connections set marked_on = 'disk:another' where id = $1`, [connection]);
-    const said = await admin.send(`/api/cloud/connections/${connection}/lost`, { method: 'POST' });
-    expect(await scrubbing.ended(said.json<{ job: Job }>().job.id)).toMatchObject({ state: 'done' });
-    expect(await faults()).toEqual({ missing: named(blobs), damaged: [] });
-    expect((await admin.put(`after-${places}`, randomBytes(1000))).status).toBe(201);
   });
 });
 

@@ -6,11 +6,13 @@ export interface Marked {
   readonly on: string | null;
 }
 
+/** A domain that was found by itself goes with what the place is found on: disks are numbered anew when a machine starts. */
 export async function noteMarked(sql: Sql, connection: string, { sequence, epoch, on }: Marked): Promise<void> {
   await sql.execute(
     `update connections set marked_sequence = greatest(marked_sequence, $2), marked_epoch = $3,
        marked_at = coalesce(marked_at, now()), marked_on = coalesce($4, marked_on),
-       marking_sequence = case when marked_at is null then $2 else marking_sequence end
+       marking_sequence = case when marked_at is null then $2 else marking_sequence end,
+       domain = case when domain = marked_on then coalesce($4, domain) else domain end
      where id = $1`,
     [connection, sequence, epoch, on],
   );

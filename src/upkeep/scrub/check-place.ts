@@ -33,7 +33,9 @@ export class CheckPlace {
     private readonly alarm: RaiseAlarm,
   ) {}
 
-  async open({ id }: ConnectionRow): Promise<OpenedPlace> {
+  async open({ id }: ConnectionRow, { saidLost, place }: ScrubRow): Promise<OpenedPlace> {
+    // What is open still means the disk that was there when it was opened.
+    if (saidLost && place === null) await this.pool.close(id);
     try {
       return { provider: await this.pool.provider(id, 'short'), ours: false };
     } catch (error) {

@@ -73,7 +73,7 @@ export class ScrubJob implements OnModuleInit {
     if (!row || !scrub || scrub.endedAt !== null) return true;
     // Begun anew after this job was asked for: it has ended when that one has.
     if (scrub.run !== job.ids['run']) throw new NotYet('It was begun anew.', 2);
-    const opened = await this.place.open(row);
+    const opened = await this.place.open(row, scrub);
     try {
       const found = await this.place.run(job, scrub, row, opened.provider);
       const turn = { job, row, provider: opened.provider };
