@@ -96,7 +96,6 @@ export interface PlaceInTrouble {
   readonly counted: boolean;
   readonly failing_since: Date | null;
   readonly failures: number;
-  readonly spool: boolean;
   /** Whether something of this account lies there; looked for only where it is in trouble. */
   readonly holds: boolean;
 }
@@ -107,7 +106,7 @@ export function placesOfAccount(sql: Sql, account: string): Promise<PlaceInTroub
     `with places as (
        select id, label, domain, enabled, needs_reconnect_at is not null as needs_reconnect, alarm is not null as alarm,
          drain_since is not null as draining, given_up_at is not null as given_up, coalesce(counted_out, false) as counted,
-         failing_since, failures, spool
+         failing_since, failures
        from connections where removed_at is null and (account is null or account = $1)
      )
      select p.*, (p.failures > 0 or p.given_up or p.needs_reconnect or p.alarm or p.draining) and exists (

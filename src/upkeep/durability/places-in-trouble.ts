@@ -11,7 +11,7 @@ export function isAway(place: PlaceInTrouble): boolean {
 
 /** Whether a shard may be put there. */
 export function takesShards(place: PlaceInTrouble): boolean {
-  return place.enabled && !place.draining && !place.given_up && !place.alarm && !place.spool && !isAway(place);
+  return place.enabled && !place.draining && !place.given_up && !place.alarm && !isAway(place);
 }
 
 type Trouble = DurabilityOfAccount['places'][number];
