@@ -150,6 +150,10 @@ describe('what an account stores', () => {
     expect(metrics).toContain('tessera_weak_chunks{survives="0"} 3');
     expect(metrics).toContain('tessera_faulty_shards{fault="missing"} 3');
     expect(metrics).toContain('tessera_shard_faults_total{fault="missing"} 3');
+    expect(metrics).toContain('tessera_spooled_shards 0');
+    for (const name of ['tessera_scrub_age_seconds', 'tessera_moving_shards', 'tessera_shard_moves_total']) {
+      expect(metrics).toContain(`# HELP ${name} `);
+    }
   });
 
   it('cannot be read, in part, when too much is lost, and says so', async () => {

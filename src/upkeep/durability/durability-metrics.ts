@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import type { Gauge } from 'prom-client';
 import { Database } from '../../database/index.js';
 import { Metrics } from '../../health/index.js';
@@ -10,6 +10,8 @@ const FRESH_MS = 10_000;
 /** How the whole gateway's chunks stand, asked from the database when somebody looks. No label names an account. */
 @Injectable()
 export class DurabilityMetrics {
+  private readonly log = new Logger('upkeep');
+
   constructor(
     private readonly database: Database,
     private readonly metrics: Metrics,
@@ -52,6 +54,7 @@ export class DurabilityMetrics {
     read: () => Promise<[Partial<Record<L, string>>, number][]>,
   ): void {
     let readAt = -Infinity;
+    const { log } = this;
     this.metrics.gauge<L>({
       name,
       help,
@@ -60,8 +63,8 @@ export class DurabilityMetrics {
         if (performance.now() - readAt < FRESH_MS) return;
         readAt = performance.now();
         // What cannot be read now is told when the database is back; the other figures do not wait for it.
-        const values = await read().catch(() => null);
-        if (values === null) return;
+        const values = await read().catch((error: Error) => log.warn(`${name} cannot be told now: ${error.message}`));
+        if (!values) return;
         this.reset();
         for (const [labels, value] of values) this.set(labels, value);
       },

@@ -6,6 +6,7 @@ import { AuditRecord, type AuditEntry } from '../../audit/index.js';
 import { noteFaults, Losses } from '../../contents/index.js';
 import type { Sql } from '../../database/index.js';
 import { Metrics } from '../../health/index.js';
+import { chunksByLossesLeft, faultsByKind, movesByReason, scrubAges, spooledShards } from './gateway-figures.store.js';
 import { CountWeakChunks } from './count-weak-chunks.js';
 import { durabilityBelow, filesAtRisk, leastParity, placesOfAccount, weakOfAccount } from './durability.store.js';
 
@@ -218,6 +219,33 @@ async function waits(): Promise<void> {
     waiting = rows[0]!.waiting;
   }
 }
+
+describe('the figures of the whole gateway', () => {
+  it('are read from the same tables', async () => {
+    const account = await accountWith(8);
+    const [first, second] = await shardsOf(account, 2);
+    await note(account, [first!.blob], 'damaged');
+    await sql.execute('update shards set home = $2 where account = $1 and blob = $3', [
+      account.id,
+      account.connections[3],
+      second!.blob,
+    ]);
+    for (const connection of account.connections.slice(0, 2)) {
+      await sql.execute(
+        `insert into scrubs (connection, run, asked, reads, next_at, began_at) values ($1, $1, false, 'due', now(), now() - interval '1 hour')`,
+        [connection],
+      );
+    }
+    await sql.execute('update connections set account = null where id = $1', [account.connections[0]]);
+    expect(await chunksByLossesLeft(sql)).toContainEqual({ survives: 0, chunks: expect.any(Number) as number });
+    expect(await faultsByKind(sql)).toContainEqual({ fault: 'damaged', blobs: expect.any(Number) as number });
+    expect(await movesByReason(sql)).toEqual([]);
+    expect(await spooledShards(sql)).toBe(1);
+    const ages = await scrubAges(sql);
+    expect(ages.map(({ connection }) => connection)).toEqual(expect.arrayContaining([account.connections[0], null]));
+    expect(Math.round(ages[0]!.seconds / 60)).toBe(60);
+  });
+});
 
 describe('a storm of losses', () => {
   it('is told to the record in a few lines, and each is counted', async () => {
