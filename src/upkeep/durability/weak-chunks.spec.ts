@@ -201,6 +201,27 @@ describe('the chunks that are known to be weak', () => {
     expect(await weakAsCounted(account)).toEqual([{ content: first!.content, chunk: 0, survives: -1 }]);
   });
 
+  it('are whole again when two find at one time that two faults of a chunk are over', async () => {
+    const account = await accountWith(8);
+    const [first, second] = await shardsOf(account, 2);
+    await note(account, [first!.blob, second!.blob]);
+    const heal = (on: Sql, { blob }: Shard) =>
+      on.execute('update blobs set fault = null, fault_at = null where account = $1 and id = $2', [account.id, blob]);
+    const held = Promise.withResolvers<void>();
+    const healed = Promise.withResolvers<void>();
+    const one = postgres.database.tx(async (tx) => {
+      await heal(tx, first!);
+      healed.resolve();
+      await held.promise;
+    });
+    await healed.promise;
+    const other = heal(sql, second!);
+    await waits();
+    held.resolve();
+    await Promise.all([one, other]);
+    expect(await weakAsCounted(account)).toEqual([]);
+  });
+
   it('are forgotten with their content', async () => {
     const account = await accountWith(8);
     const [first] = await shardsOf(account, 1);
