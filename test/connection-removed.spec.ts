@@ -103,6 +103,19 @@ describe('a connection on which files lie', () => {
     await expect(remove(admin, '?force=perhaps')).resolves.toMatchObject({ status: 422 });
   });
 
+  it('says that what lies there as the last good copy would become unreadable', async () => {
+    const { id: other } = await connect(false, 'another');
+    const spread = { data: 1, parity: 1, connections: [id, other] };
+    expect((await admin.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+    await admin.put('1b/twice', randomBytes(100));
+    expect(await look(admin)).toMatchObject({ unreadable: { files: 0 }, degraded: { files: 1 } });
+    await query(`update connections set given_up_at = now(), given_up_by = id where id = $1`, [other]);
+    expect(await look(admin)).toMatchObject({ unreadable: { files: 1 }, degraded: { files: 0 } });
+    await query(`update connections set given_up_at = null, given_up_by = null where id = $1`, [other]);
+    await query(`update blobs set fault = 'missing', fault_at = now() where connection = $1`, [other]);
+    expect(await look(admin)).toMatchObject({ unreadable: { files: 1 }, degraded: { files: 0 } });
+  });
+
   it('goes by force, and what lay only there says so from then on', async () => {
     const bytes = randomBytes(2 * CHUNK);
     await admin.put('2/lost', bytes);

@@ -3,7 +3,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ShardDigest } from '#dispersal';
 import { ConnectionAway } from '#storage';
-import { ConnectionPool } from '../src/connections/index.js';
+import { ConnectionPool, Spreads } from '../src/connections/index.js';
 import { LapsedMoves, type Moved, type MoveOptions, type MoveReason, MoveShard } from '../src/upkeep/moving/index.js';
 import { Sweep } from '../src/upkeep/index.js';
 import { Client } from './support/client.js';
@@ -308,6 +308,29 @@ describe('while a shard is moved', () => {
     expect((await moving).outcome).toBe('moved');
     expect((await shardsOf('removed'))[0]!.connection).not.toBe(of());
     await isSound('removed', plain);
+  });
+
+  it('that place is removed, and whoever moves wakes long after all was settled there: nothing counts there', async () => {
+    const plain = await store('slept');
+    const shard = (await shardsOf('slept'))[0]!;
+    const { held, letGo, of } = holdPuts();
+    const moving = move(shard, 'drain');
+    await held;
+    const removed = (at: string) => rows(`update connections set removed_at = ${at} where id = '${of()}'`);
+    await removed(`now() - interval '1 hour'`);
+    try {
+      letGo();
+      expect((await moving).outcome).toBe('busy');
+      expect((await shardsOf('slept'))[0]!.blob).toBe(shard.blob);
+      // Nor does anybody begin to move something there who planned with it before.
+      const plans = inside(gateway, Spreads);
+      const { candidates } = await plans.plan(shard.account);
+      expect(candidates.some(({ id }) => id === of())).toBe(true);
+      expect((await move(shard, 'rebalance', { to: of() })).outcome).toBe('busy');
+    } finally {
+      await removed('null');
+    }
+    await isSound('slept', plain);
   });
 
   it.each(['before', 'after'] as const)('the COMMIT of the swap is lost %s it was carried out', async (when) => {

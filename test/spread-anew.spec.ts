@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { rename } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Job } from '#contracts';
 import { ConnectionAway, type StorageProvider } from '#storage';
@@ -9,7 +9,7 @@ import { LapsedMoves } from '../src/upkeep/moving/index.js';
 import { SpreadChunk } from '../src/upkeep/spreading/spread-chunk.js';
 import { Client } from './support/client.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
-import { blobsOnDisk, inside, intruder, upkeep } from './support/inside.js';
+import { blobsOnDisk, inside, intruder, standStill, upkeep } from './support/inside.js';
 import { newPerson, signIn } from './support/people.js';
 import { connectPlaces, type TestPlace, type TestPlaces } from './support/places.js';
 
@@ -243,4 +243,55 @@ describe('files that are spread anew', () => {
     await areSound(person, new Map([['late', plain]]), { data: 2, parity: 1 });
     await nothingIsLeft();
   });
+
+  it('end as they are wanted by then, where another spread was applied meanwhile', async () => {
+    const person = await newClient();
+    await wants(person, { data: 1, parity: 0 });
+    const files = await filesOf(person);
+    const goOn = Promise.withResolvers<void>();
+    const pool = inside(gateway, ConnectionPool);
+    const provider = pool.provider.bind(pool);
+    vi.spyOn(pool, 'provider').mockImplementation(async (connection, patience) => {
+      await goOn.promise;
+      return provider(connection, patience);
+    });
+    await wants(person, { data: 2, parity: 1 });
+    const id = await apply(person);
+    await expect.poll(async () => (await jobOf(person, id)).progress.total).toBe(4);
+    await wants(person, { data: 1, parity: 2 });
+    expect(await apply(person)).toBe(id);
+    goOn.resolve();
+    await expect.poll(async () => (await jobOf(person, id)).state, { timeout: 20_000, interval: 30 }).toBe('done');
+    vi.restoreAllMocks();
+    await areSound(person, files, { data: 1, parity: 2 });
+  });
+
+  it.each([
+    [{ data: 1, parity: 2 }, { data: 1, parity: 0 }, [0]],
+    [{ data: 1, parity: 3 }, { data: 1, parity: 1 }, [0, 1]],
+    [{ data: 2, parity: 2 }, { data: 2, parity: 1 }, [0, 1]],
+    [{ data: 2, parity: 3 }, { data: 2, parity: 2 }, [0, 2, 3]],
+  ])(
+    'keep nothing that is lost in the place of what is not: from %j to %j without shards %j',
+    async (from, to, lost) => {
+      await standStill(gateway);
+      const person = await newClient();
+      await wants(person, from);
+      const plain = randomBytes(CHUNK + 5);
+      await person.put('weak', plain);
+      const account = (await person.send('/api/auth/me')).json<{ id: string }>().id;
+      await using sql = await intruder(gateway);
+      const { rows } = await sql.query<{ connection: string; name: string }>(
+        `update blobs b set fault = 'missing', fault_at = now() from shards s
+       where b.account = $1 and s.account = b.account and s.blob = b.id and s.shard = any ($2) returning connection, name`,
+        [account, lost],
+      );
+      for (const { connection, name } of rows) await rm((await blobsOnDisk(places.of(connection).path)).get(name)!);
+      await wants(person, to);
+      await applied(person);
+      await upkeep(gateway);
+      expect((await person.get('weak')).body.equals(plain)).toBe(true);
+      await areSound(person, new Map([['weak', plain]]), to);
+    },
+  );
 });

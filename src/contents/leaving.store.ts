@@ -57,7 +57,7 @@ export interface Leaving {
 }
 
 /**
- * Which contents a connection holds a part of, and whether the rest would do without it: every chunk needs as many live
+ * Which contents a connection holds a part of, and whether the rest would do without it: every chunk needs as many standing
  * shards elsewhere as its spread has data shards.
  */
 const TOUCHED = `
@@ -66,9 +66,11 @@ const TOUCHED = `
     join shards s on s.account = b.account and s.blob = b.id
     where b.connection = $1 and b.state in ('intended', 'live')
   ), left_over as (
-    select h.account, h.content, h.chunk, min(p.data) as data, count(b.id) filter (where b.state = 'live' and b.connection <> $1) as shards
+    select h.account, h.content, h.chunk, min(p.data) as data, count(b.id) filter (where b.state = 'live' and b.fault is null
+      and b.connection <> $1 and k.removed_at is null and k.given_up_at is null) as shards
     from here h join shards s on s.account = h.account and s.content = h.content and s.chunk = h.chunk
     join blobs b on b.account = s.account and b.id = s.blob
+    left join connections k on k.id = b.connection
     join chunk_spreads p on p.account = h.account and p.content = h.content and p.chunk = h.chunk
     group by h.account, h.content, h.chunk
   ), touched as (

@@ -18,7 +18,8 @@ export interface FinishedContent {
  * Publishes an open draft by compare-and-set, its last blobs live with it. The slab that its bytes come from is locked shared,
  * so that closing it counts this content or is seen here. Answers what held: both must. Every shard of every chunk is
  * counted: whatever went wrong above, nothing is published whose bytes are not proved to lie where the rows say, nor with
- * more than one shard of a chunk in the spool, nor with any where it would be the only one there is.
+ * more than one shard of a chunk in the spool, nor with any where it would be the only one there is, nor what is known by
+ * now to be lost again.
  */
 export async function publishDraft(
   sql: Sql,
@@ -33,25 +34,34 @@ export async function publishDraft(
      ), published as (
        update contents set state = 'published', size = $3, chunks = $4, manifest_header = $5, quota_slab = $6,
          ended_at = now()
-       where account = $1 and id = $2 and state = 'open' returning chunks * (data + parity) as shards, parity
+       where account = $1 and id = $2 and state = 'open' returning chunks * (data + parity) as shards, data, parity
      ), lively as (
        update blobs set state = 'live', checksum = l.checksum
        from unnest($10::uuid[], $11::text[]) as l(id, checksum)
        where blobs.account = $1 and blobs.id = l.id and blobs.state = 'intended' returning 1
      ), earlier as (
        select count(*) filter (where b.state = 'live') as live, count(s.home) as spooled,
-         count(distinct s.chunk) filter (where s.home is not null) as chunks
+         count(distinct s.chunk) filter (where s.home is not null) as chunks, count(b.fault) as faulty
        from shards s join blobs b on b.account = $1 and b.id = s.blob
        where s.account = $1 and s.content = $2
      ), pages as (${INSERT_PAGES})
      select coalesce((select shards from published) = (select live from earlier) + (select count(*) from lively), false)
          and (select count(*) from lively) = cardinality($10::uuid[])
-         and (select spooled = least(chunks, chunks * (select parity from published)) from earlier) as published,
+         and (select spooled = least(chunks, chunks * (select parity from published)) from earlier)
+         and case when (select faulty from earlier) > 0 or exists (select 1 from connections where given_up_at is not null)
+           then not exists (${UNREADABLE}) else true end as published,
        $6::uuid is null or exists (select 1 from slab) as slab`,
     [...finishedValues(draft, finished), ...liveValues(live)],
   );
   return rows[0] as { published: boolean; slab: boolean };
 }
+
+/** Chunks that too much was lost of while the upload went on: of what is left, repair makes the rest when it is published. */
+const UNREADABLE = `
+  select 1 from shards s join blobs b on b.account = $1 and b.id = s.blob join connections k on k.id = b.connection
+  where s.account = $1 and s.content = $2 group by s.chunk
+  having count(*) filter (where b.fault is null and k.given_up_at is null and k.removed_at is null) <
+    (select data from published)`;
 
 /** A content without chunks needs no draft: there is nothing that could be left behind. */
 export async function publishEmpty(sql: Sql, content: NewContent, finished: FinishedContent): Promise<boolean> {

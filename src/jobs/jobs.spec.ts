@@ -313,6 +313,30 @@ describe('a job that is called off', () => {
     expect((await reaches(here, job, 'cancelled')).endedAt).not.toBeNull();
   });
 
+  it('is wanted again before it has stopped: it goes on', async () => {
+    const stops = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    let attempts = 0;
+    const here = await site({
+      async run({ signal }) {
+        attempts += 1;
+        if (attempts > 1) return;
+        begun.resolve();
+        await stops.promise;
+        signal.throwIfAborted();
+      },
+    });
+    const thing = { thing: randomUUID() };
+    const job = await ask(here, thing);
+    await begun.promise;
+    await here.jobs.cancel(owner, job.id);
+    await here.runs.lookOnce();
+    expect((await ask(here, thing)).id).toBe(job.id);
+    stops.resolve();
+    await until(async () => (await here.jobs.get(owner, job.id)).endedAt !== null);
+    expect([(await here.jobs.get(owner, job.id)).state, attempts]).toEqual(['done', 2]);
+  });
+
   it('goes on where its kind knows no way back', async () => {
     const here = await site({ cancellable: false, run: async () => {} }, false);
     const job = await ask(here);

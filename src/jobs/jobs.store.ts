@@ -55,11 +55,16 @@ export async function insertJob(
   return rows[0];
 }
 
+/** One that was told to stop, and has not yet, is wanted again. */
 export async function sameJob(
   sql: Sql,
   kind: string,
   ids: Readonly<Record<string, string>>,
 ): Promise<JobRow | undefined> {
+  await sql.execute(
+    `update jobs set cancelled_at = null where kind = $1 and ids = $2 and ended_at is null and cancelled_at is not null`,
+    [kind, ids],
+  );
   const rows = await sql.query<JobRow>(
     `select ${COLUMNS} from jobs where kind = $1 and ids = $2 and ended_at is null for share`,
     [kind, ids],
@@ -147,7 +152,7 @@ export async function noteProgress(sql: Sql, { id, token }: Held, progress: Prog
   return touched > 0;
 }
 
-/** Ends the attempt and the job. False when it was not this attempt's any more. */
+/** Ends the attempt and the job. False when it was not this attempt's any more, or is not cancelled any more. */
 export async function endJob(
   sql: Sql,
   { id, token }: Held,
@@ -156,7 +161,7 @@ export async function endJob(
 ): Promise<boolean> {
   const touched = await sql.execute(
     `update jobs set state = $3, error = $4, gateway = null, ended_at = now()
-     where id = $1 and token = $2 and state = 'running'`,
+     where id = $1 and token = $2 and state = 'running' and ($3 <> 'cancelled' or cancelled_at is not null)`,
     [id, token, state, error],
   );
   return touched > 0;

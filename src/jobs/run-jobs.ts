@@ -97,8 +97,9 @@ export class RunJobs {
 
   private async settle(job: ClaimedJob, error: unknown): Promise<void> {
     if (error instanceof JobLost) return;
-    if (error instanceof JobCancelled) return void (await endJob(this.database, job, 'cancelled', null));
-    if (error instanceof GatewayStops) {
+    if (error instanceof JobCancelled && (await endJob(this.database, job, 'cancelled', null))) return;
+    // Somebody asked for it again before it had stopped: it goes on.
+    if (error instanceof GatewayStops || error instanceof JobCancelled) {
       return putBack(this.database, job, { afterSeconds: 0, attempts: job.attempts });
     }
     if (error instanceof NotYet) {

@@ -42,8 +42,9 @@ export async function durabilityBelow(
      ), held as (
        select distinct v.content from below b join versions v on v.account = $1 and v.id = b.head where b.kind = 'file'
      ), parities as (
-       select min(c.parity) filter (where c.chunks > 0) as parity from held h
+       select least(min(c.parity) filter (where c.chunks > 0), min(k.parity)) as parity from held h
        join contents c on c.account = $1 and c.id = h.content and c.state = 'published'
+       left join chunks k on k.account = $1 and k.content = c.id and k.parity is not null
      ), weak as (
        select ${COUNTS} from held h join weak_chunks w on w.account = $1 and w.content = h.content
      )

@@ -14,4 +14,5 @@ export {
   type MoveReason,
   type ShardId,
   shardsOfChunk,
+  stands,
 } from './moves.store.js';

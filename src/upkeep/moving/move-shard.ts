@@ -25,6 +25,7 @@ import {
   type MoveReason,
   shardsOfChunk,
   type ShardId,
+  stands,
   type Swap,
   swapMove,
 } from './moves.store.js';
@@ -224,11 +225,6 @@ export class MoveShard {
 interface Begun {
   readonly place: Place;
   readonly lease: MoveLease;
-}
-
-/** Whether there is nothing to repair about it. */
-function stands({ state, fault, removed, given_up: givenUp }: LyingShard): boolean {
-  return state === 'live' && fault === null && !removed && !givenUp;
 }
 
 /** No place takes a shard now, and why. */

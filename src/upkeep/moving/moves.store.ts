@@ -29,6 +29,11 @@ export interface LyingShard {
   readonly given_up: boolean;
 }
 
+/** Whether it is there to be counted on: there is nothing to repair about it. */
+export function stands({ state, fault, removed, given_up: givenUp }: LyingShard): boolean {
+  return state === 'live' && fault === null && !removed && !givenUp;
+}
+
 /** All shards of a chunk; none when its content is not published (any more). */
 export function shardsOfChunk(sql: Sql, { account, content, chunk }: ShardId): Promise<LyingShard[]> {
   return sql.prepared(
@@ -90,7 +95,8 @@ export async function beginMove(
          exists (select 1 from moves where account = $1 and content = $2 and chunk = $3 and shard = $4) as busy,
          exists (
            select 1 from other join blobs b on b.account = $1 and b.id = other.blob and b.state in ('intended', 'live')
-           join connections k on k.id = b.connection and k.removed_at is null where k.domain = $6) as taken
+           join connections k on k.id = b.connection and k.removed_at is null where k.domain = $6)
+           or not exists (select 1 from connections where id = $8::uuid and removed_at is null) as taken
      ), intended as (
        insert into blobs (account, id, connection, name, length, state)
        select $1::uuid, $7::uuid, $8::uuid, $9::text, $10::bigint, 'intended' from seen where there and not busy and not taken
@@ -132,7 +138,8 @@ export interface Swap {
 
 /**
  * In a transaction: the shard lies in its new blob, the old one is condemned. Only with the move's own row, under its
- * fence, and only if the shard is where it was when the move began. May be asked again when a COMMIT was lost: a swap that
+ * fence, only if the shard is where it was when the move began, and if the new place was not removed meanwhile: who was
+ * paused wakes after all was settled that lay there. May be asked again when a COMMIT was lost: a swap that
  * was made answers as it did. `lost` and `gone` have changed nothing.
  */
 export async function swapMove(sql: Sql, id: ShardId, swap: Swap): Promise<'moved' | 'lost' | 'gone'> {
@@ -144,7 +151,8 @@ export async function swapMove(sql: Sql, id: ShardId, swap: Swap): Promise<'move
        returning 1
      ), lively as (
        update blobs set state = 'live', checksum = $7, proved_at = now()
-       where account = $1 and id = $6 and state = 'intended' and exists (select 1 from ended) returning id
+       where account = $1 and id = $6 and state = 'intended' and exists (select 1 from ended)
+         and exists (select 1 from connections k where k.id = blobs.connection and k.removed_at is null) returning id
      ), moved as (
        update shards set blob = lively.id, "offset" = 0, home = null from lively
        where account = $1 and content = $2 and chunk = $3 and shard = $4 and blob = $8 returning 1

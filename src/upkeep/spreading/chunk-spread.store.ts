@@ -55,8 +55,11 @@ export async function beginSpreading(
          select 1 from shards s join blobs b on b.account = s.account and b.id = s.blob and b.state in ('intended', 'live')
          join connections k on k.id = b.connection and k.removed_at is null
          where s.account = $1 and s.content = $2 and s.chunk = $3 and s.shard = any ($4::int[])
-           and k.domain = any ($5::text[])) as taken`,
-    [...key, kept, made.map(({ domain }) => domain)],
+           and k.domain = any ($5::text[]))
+         or exists (
+         select 1 from unnest($6::uuid[]) as m(id) left join connections k on k.id = m.id and k.removed_at is null
+         where k.id is null) as taken`,
+    [...key, kept, made.map(({ domain }) => domain), made.map(({ connection }) => connection)],
   );
   if (found?.busy) return 'busy';
   if (found?.taken) return 'taken';
@@ -94,7 +97,7 @@ export interface SwapSpread {
 
 /**
  * In a transaction: the chunk is spread anew. Only with its own rows, under their fence, and only if it is spread as it
- * was. Its other shards are condemned in the same transaction, wherever they lie by now. False where nothing was changed,
+ * was, and if what stays is still there to be counted on. Its other shards are condemned in the same transaction, wherever they lie by now. False where nothing was changed,
  * but what the caller has to roll back.
  */
 export async function swapSpread(sql: Sql, id: ChunkId, swap: SwapSpread): Promise<boolean> {
@@ -104,7 +107,7 @@ export async function swapSpread(sql: Sql, id: ChunkId, swap: SwapSpread): Promi
     'delete from moves where account = $1 and content = $2 and chunk = $3 and fence = $4',
     [...key, swap.fence],
   );
-  if (ended !== swap.made.length) return false;
+  if (ended !== swap.made.length || !(await allStand(sql, id, swap.kept))) return false;
   const others = `select blob from shards where account = $1 and content = $2 and chunk = $3 and shard <> all ($4::int[])`;
   await sql.execute(
     `update blobs set state = case state when 'gone' then 'gone' else 'condemned' end,
@@ -125,11 +128,20 @@ export async function swapSpread(sql: Sql, id: ChunkId, swap: SwapSpread): Promi
   return true;
 }
 
+async function allStand(sql: Sql, { account, content, chunk }: ChunkId, shards: readonly number[]): Promise<boolean> {
+  const found = await sql.query<{ stand: number }>(
+    `select count(*) as stand from standing_shards where account = $1 and content = $2 and chunk = $3 and shard = any ($4::int[])`,
+    [account, content, chunk, shards],
+  );
+  return found[0]?.stand === shards.length;
+}
+
 async function addShards(sql: Sql, id: ChunkId, made: readonly MadeShard[]): Promise<boolean> {
   const alive = await sql.execute(
     `update blobs set state = 'live', checksum = m.checksum, proved_at = now()
      from unnest($2::uuid[], $3::text[]) as m(id, checksum)
-     where blobs.account = $1 and blobs.id = m.id and blobs.state = 'intended'`,
+     where blobs.account = $1 and blobs.id = m.id and blobs.state = 'intended'
+       and exists (select 1 from connections k where k.id = blobs.connection and k.removed_at is null)`,
     [id.account, made.map(({ blob }) => blob), made.map(({ checksum }) => checksum)],
   );
   await sql.execute(

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import type { Job } from '#contracts';
 import { AuditRecord } from '../../audit/index.js';
@@ -15,7 +16,7 @@ const AGAIN_SECONDS = 60;
  * Makes what an account has stored lie as its default storage says now: chunk by chunk spread anew, then moved off the
  * connections that are not chosen. Each chunk changes by itself and is readable throughout, so that the job may be killed,
  * or called off, anywhere, and a file of any size needs no more room than one chunk. Begins by looking what is left, and
- * goes by what the default storage is at that time.
+ * does not end before all lies as the default storage says by then.
  */
 @Injectable()
 export class SpreadAnew implements OnModuleInit {
@@ -53,6 +54,8 @@ export class SpreadAnew implements OnModuleInit {
     const to = await this.spreads.of(account);
     const counts = await this.work.chunks(job, account, to);
     const homeless = to.connections === null ? 0 : await this.work.elsewhere(job, account, to.connections);
+    // Who wanted another one meanwhile, and asked for it to be applied, was told of this very job.
+    if (!isDeepStrictEqual(await this.spreads.of(account), to)) return this.run(job);
     const note = inWords(counts, homeless);
     await job.progress({ note });
     const later = (counts.nowhere ?? 0) + (counts.busy ?? 0) + (counts.unreadable ?? 0) + homeless;

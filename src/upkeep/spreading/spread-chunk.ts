@@ -14,6 +14,7 @@ import {
   ShardUnlike,
   shardsOfChunk,
   SourcesMissing,
+  stands,
 } from '../moving/index.js';
 import {
   beginSpreading,
@@ -85,7 +86,9 @@ export class SpreadChunk {
     const from = { data: first.data, parity: first.parity };
     const sealed = (await sealedOf(this.database, id)) ?? (from.data === 1 ? first.length : null);
     if (sealed === null) return { outcome: 'unmeasured', ...none };
-    const kept = keptShards(from, to);
+    // What is lost is no reason to take away what is not: it is made anew with the others.
+    const standing = new Set(shards.filter(stands).map(({ shard }) => shard));
+    const kept = keptShards(from, to).filter((shard) => standing.has(shard));
     const work = { id, to, from, shards, kept, sealed, signal, failed: new Map(), read: 0, written: 0 };
     const end = (outcome: SpreadOutcome, fault: Fault | null = null): Spreading => {
       return { outcome, read: work.read, written: work.written, fault };
