@@ -50,6 +50,7 @@ async function leftInRows({ databaseUrl }: TestGateway): Promise<string[]> {
        where not exists (select 1 from shards s where s.account = b.account and s.blob = b.id)
      union all select 'a content belongs to no version' from contents c
        where not exists (select 1 from versions v where v.account = c.account and v.content = c.id)
+         and not exists (select 1 from previews p where p.account = c.account and p.content = c.id)
      union all select 'the row of a dead gateway is still there' from gateways where alive_until <= now()
      union all select 'room is still set aside for a gateway that is not there' from space_slabs s
        where not exists (select 1 from gateways g where g.id = s.gateway)
@@ -113,7 +114,8 @@ async function wrongInQuota({ databaseUrl }: TestGateway): Promise<string[]> {
   const rows = await query<{ settled: string; stored: string; slabs: string }>(
     databaseUrl,
     `select a.id, coalesce((select settled from quota_usage u where u.account = a.id), 0) as settled,
-       (select coalesce(sum(size), 0) from contents c where c.account = a.id and c.state = 'published') as stored,
+       (select coalesce(sum(size), 0) from contents c where c.account = a.id and c.state = 'published'
+         and exists (select 1 from versions v where v.account = c.account and v.content = c.id)) as stored,
        (select count(*) from quota_slabs q where q.account = a.id) as slabs
      from accounts a`,
   );
