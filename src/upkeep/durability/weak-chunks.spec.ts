@@ -80,8 +80,8 @@ async function accountWith(chunks: number): Promise<Account> {
   await sql.execute(`insert into nodes (account, id, kind, name, name_key) values ($1, $1, 'folder', '', '')`, [id]);
   await postgres.database.tx(async (tx) => {
     await tx.execute(
-      `insert into nodes (account, id, parent, kind, name, name_key, head)
-     select $1, ${uuid('node', 'n')}, $1, 'file', 'file ' || n, 'file ' || n, ${uuid('version', 'n')} from generate_series(1, $2) n`,
+      `insert into nodes (account, id, parent, kind, name, name_key, head, head_size, head_type, head_modified_at)
+     select $1, ${uuid('node', 'n')}, $1, 'file', 'file ' || n, 'file ' || n, ${uuid('version', 'n')}, 1000, 'x/y', now() from generate_series(1, $2) n`,
       [id, contents],
     );
     await tx.execute(
@@ -220,6 +220,18 @@ describe('the chunks that are known to be weak', () => {
     held.resolve();
     await Promise.all([one, other]);
     expect(await weakAsCounted(account)).toEqual([]);
+  });
+
+  it('are those, too, of which two shards have come to lie in what fails together', async () => {
+    const account = await accountWith(8);
+    const domain = (connection: string, to: string) =>
+      sql.execute('update connections set domain = $2 where id = $1', [connection, to]);
+    await domain(account.connections[0]!, 'place 1');
+    await count();
+    expect(await weakOfAccount(sql, account.id)).toEqual({ weakened: 8, unreadable: 0, survives: 0 });
+    await domain(account.connections[0]!, 'elsewhere');
+    await count();
+    expect(await weakOfAccount(sql, account.id)).toEqual({ weakened: 0, unreadable: 0, survives: null });
   });
 
   it('are forgotten with their content', async () => {
