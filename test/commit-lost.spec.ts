@@ -86,7 +86,7 @@ const CHANGES: readonly Change[] = [
     run: (folder) => client.makeFolder(`${folder}/made`),
     before: {},
     result: { made: FOLDER },
-    statement: 'insert-node',
+    statement: 'insert-folder',
     certain: false,
   },
   {
