@@ -22,7 +22,7 @@ function contested(looks: { inserted?: NodeRow; found?: NodeRow }[]): Sql {
   return {
     prepared: async (name: string) => {
       if (name === 'walk') return [node('root'), node('file', 'file')];
-      if (name !== 'insert-node') return [];
+      if (name !== 'insert-folder') return [];
       look += 1;
       const inserted = looks[look]?.inserted;
       return inserted ? [inserted] : [];
