@@ -29,12 +29,14 @@ afterAll(async () => {
 /** What befalls a place while an upload to it goes on, of which a part lies there already. */
 const LOSSES = {
   'a fault is noted': `update blobs set fault = 'missing', fault_at = now() where connection = $1 and state = 'live'`,
+  'it is removed': `update connections set removed_at = now() where id = $1`,
   'it is given up': `update connections set given_up_at = now(), given_up_by = id where id = $1`,
 };
 
 it.each([
   { parity: 0, loss: 'a fault is noted', status: 503 },
   { parity: 0, loss: 'it is given up', status: 503 },
+  { parity: 0, loss: 'it is removed', status: 503 },
   { parity: 1, loss: 'a fault is noted', status: 201 },
   { parity: 1, loss: 'it is given up', status: 201 },
 ] as const)('acknowledges nothing that is lost by then: parity $parity, $loss', async ({ parity, loss, status }) => {
@@ -59,5 +61,7 @@ it.each([
   goOn.resolve();
   expect((await uploading).status).toBe(status);
   expect((await person.get(name)).status).toBe(status === 201 ? 200 : 404);
-  await sql.query(`update connections set given_up_at = null, given_up_by = null where id = $1`, [place!.id]);
+  await sql.query(`update connections set given_up_at = null, given_up_by = null, removed_at = null where id = $1`, [
+    place!.id,
+  ]);
 });

@@ -41,27 +41,27 @@ export async function publishDraft(
        where blobs.account = $1 and blobs.id = l.id and blobs.state = 'intended' returning 1
      ), earlier as (
        select count(*) filter (where b.state = 'live') as live, count(s.home) as spooled,
-         count(distinct s.chunk) filter (where s.home is not null) as chunks, count(b.fault) as faulty
-       from shards s join blobs b on b.account = $1 and b.id = s.blob
+         count(distinct s.chunk) filter (where s.home is not null) as chunks, count(*) filter (where not (${STILL_THERE})) as lost
+       from shards s join blobs b on b.account = $1 and b.id = s.blob join connections k on k.id = b.connection
        where s.account = $1 and s.content = $2
      ), pages as (${INSERT_PAGES})
      select coalesce((select shards from published) = (select live from earlier) + (select count(*) from lively), false)
          and (select count(*) from lively) = cardinality($10::uuid[])
          and (select spooled = least(chunks, chunks * (select parity from published)) from earlier)
-         and case when (select faulty from earlier) > 0 or exists (select 1 from connections where given_up_at is not null)
-           then not exists (${UNREADABLE}) else true end as published,
+         and case when (select lost from earlier) > 0 then not exists (${UNREADABLE}) else true end as published,
        $6::uuid is null or exists (select 1 from slab) as slab`,
     [...finishedValues(draft, finished), ...liveValues(live)],
   );
   return rows[0] as { published: boolean; slab: boolean };
 }
 
+const STILL_THERE = `b.fault is null and k.given_up_at is null and k.removed_at is null`;
+
 /** Chunks that too much was lost of while the upload went on: of what is left, repair makes the rest when it is published. */
 const UNREADABLE = `
   select 1 from shards s join blobs b on b.account = $1 and b.id = s.blob join connections k on k.id = b.connection
   where s.account = $1 and s.content = $2 group by s.chunk
-  having count(*) filter (where b.fault is null and k.given_up_at is null and k.removed_at is null) <
-    (select data from published)`;
+  having count(*) filter (where ${STILL_THERE}) < (select data from published)`;
 
 /** A content without chunks needs no draft: there is nothing that could be left behind. */
 export async function publishEmpty(sql: Sql, content: NewContent, finished: FinishedContent): Promise<boolean> {

@@ -7,7 +7,7 @@ import { LetGo, lockConnection } from '../../connections/index.js';
 import { Database, type Sql } from '../../database/index.js';
 import { Jobs } from '../../jobs/index.js';
 import { SCRUB_JOB } from './scrub-job.js';
-import { beginScrub, dueScrubs, type Reads, scrubOf } from './scrubs.store.js';
+import { beginScrub, dueScrubs, noteScrub, type Reads, scrubOf } from './scrubs.store.js';
 
 export interface Asking {
   readonly account: string;
@@ -67,6 +67,13 @@ export class AskForScrub {
     const reads = open && EAGERNESS.indexOf(open.reads) > EAGERNESS.indexOf(wanted.reads) ? open.reads : wanted.reads;
     const saidLost = wanted.saidLost || (open?.saidLost ?? false);
     const asked = wanted.asked || (open?.asked ?? false);
+    // Nothing was looked at yet: whoever asks again and again while a place is away is told of the same.
+    if (open?.place === null && open.reads === reads && open.saidLost === saidLost && open.asked === asked) {
+      await noteScrub(sql, open, {});
+      const job = await this.jobs.enqueue(sql, { kind: SCRUB_JOB, account, ids: { connection: id, run: open.run } });
+      await this.jobs.hurry(sql, job.id);
+      return job;
+    }
     const everyHours = this.config.scrubHours || 24;
     const run = randomUUIDv7();
     await beginScrub(sql, { connection: id, run, asked, saidLost, reads, everyHours });
