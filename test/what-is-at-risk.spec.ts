@@ -181,9 +181,8 @@ describe('what an account stores', () => {
 
 describe('a place that does not answer', () => {
   it('is told apart from one that is lost', async () => {
-    await change(`update connections set failures = 5, failing_since = now() - interval '1 hour' where id = $1`, [
-      connections[0],
-    ]);
+    // What it failed with is over as soon as anything succeeds there; that its consent ended is not.
+    await change('update connections set needs_reconnect_at = now() where id = $1', [connections[0]]);
     for (const path of ['', '/photos', '/photos/a']) {
       const { survives, words, away } = await durability(path);
       expect([survives, words]).toEqual([1, 'Survives the loss of any one place.']);
@@ -208,7 +207,7 @@ describe('a place that does not answer', () => {
       places: [{ trouble: 'given-up' }],
     });
     expect(await durability('/photos')).toMatchObject({ survives: 0, weakened: 6 });
-    await change('update connections set given_up_at = null, failures = 0, failing_since = null where id = $1', [
+    await change('update connections set given_up_at = null, needs_reconnect_at = null where id = $1', [
       connections[0],
     ]);
     await recounted();
