@@ -266,6 +266,28 @@ describe('files that are spread anew', () => {
     await areSound(person, files, { data: 1, parity: 2 });
   });
 
+  it('are not left to a place that is away, when there shall be fewer of them', async () => {
+    const person = await newClient();
+    await wants(person, { data: 1, parity: 1 });
+    const plain = randomBytes(CHUNK + 5);
+    await person.put('copies', plain);
+    const { chunks } = (await person.placement('copies')).json<PlacementAnswer>();
+    const { path, id } = places.of(chunks[0]!.shards[0]!.connection);
+    await wants(
+      person,
+      { data: 1, parity: 0 },
+      places.all.filter((place) => place.id !== id),
+    );
+    await rename(path, `${path}.away`);
+    try {
+      await applied(person);
+      await upkeep(gateway);
+      expect((await person.get('copies')).body.equals(plain)).toBe(true);
+    } finally {
+      await rename(`${path}.away`, path);
+    }
+  });
+
   it.each([
     [{ data: 1, parity: 2 }, { data: 1, parity: 0 }, [0]],
     [{ data: 1, parity: 3 }, { data: 1, parity: 1 }, [0, 1]],

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { SealedStage } from '#chunks';
 import type { Fault } from '#contracts';
 import { digestShards, ErasureCode, shardPieces } from '#dispersal';
+import type { BlobName } from '#storage';
 import { ConnectionPool, isOfConnection, type Place, PlaceShards } from '../../connections/index.js';
 import { CommitUnknown, Database } from '../../database/index.js';
 import {
@@ -86,9 +87,7 @@ export class SpreadChunk {
     const from = { data: first.data, parity: first.parity };
     const sealed = (await sealedOf(this.database, id)) ?? (from.data === 1 ? first.length : null);
     if (sealed === null) return { outcome: 'unmeasured', ...none };
-    // What is lost is no reason to take away what is not: it is made anew with the others.
-    const standing = new Set(shards.filter(stands).map(({ shard }) => shard));
-    const kept = keptShards(from, to).filter((shard) => standing.has(shard));
+    const kept = await this.staying(shards, keptShards(from, to), signal);
     const work = { id, to, from, shards, kept, sealed, signal, failed: new Map(), read: 0, written: 0 };
     const end = (outcome: SpreadOutcome, fault: Fault | null = null): Spreading => {
       return { outcome, read: work.read, written: work.written, fault };
@@ -101,6 +100,32 @@ export class SpreadChunk {
       if (error instanceof SourcesMissing || error instanceof ShardUnlike) return end('unreadable', error);
       if (saysNowhere(error)) return end('nowhere', error);
       throw error;
+    }
+  }
+
+  /**
+   * What is lost is no reason to take away what is not: it is made anew with the others. Before any shard goes, those that
+   * stay are asked for: a place that is away since an hour ago is given up by nobody yet, and may never come back.
+   */
+  private async staying(
+    shards: readonly LyingShard[],
+    alike: readonly number[],
+    signal: AbortSignal,
+  ): Promise<number[]> {
+    const standing = shards.filter((row) => alike.includes(row.shard) && stands(row));
+    if (standing.length === shards.length) return standing.map(({ shard }) => shard);
+    const there = await Promise.all(standing.map((row) => this.answers(row, signal)));
+    return standing.filter((_, nth) => there[nth]).map(({ shard }) => shard);
+  }
+
+  private async answers({ connection, name, length }: LyingShard, signal: AbortSignal): Promise<boolean> {
+    try {
+      const provider = await this.pool.provider(connection, 'short');
+      return (await provider.stat(name as BlobName, { signal }))?.length === length;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isOfConnection(error)) throw error;
+      return false;
     }
   }
 
