@@ -266,6 +266,24 @@ describe('files that are spread anew', () => {
     await areSound(person, files, { data: 1, parity: 2 });
   });
 
+  it('are not left to a spool, when there shall be one of them', async () => {
+    await standStill(gateway);
+    const person = await newClient();
+    await wants(person, { data: 1, parity: 1 });
+    const plain = randomBytes(CHUNK + 5);
+    await person.put('spooled', plain);
+    const account = (await person.send('/api/auth/me')).json<{ id: string }>().id;
+    await using sql = await intruder(gateway);
+    await sql.query(`update shards set home = $2 where account = $1 and shard = 0`, [account, places.all[0]!.id]);
+    await wants(person, { data: 1, parity: 0 });
+    await applied(person);
+    expect((await sql.query(`select home from shards where account = $1`, [account])).rows).toEqual([
+      { home: null },
+      { home: null },
+    ]);
+    await areSound(person, new Map([['spooled', plain]]), { data: 1, parity: 0 });
+  });
+
   it('are not left to a place that is away, when there shall be fewer of them', async () => {
     const person = await newClient();
     await wants(person, { data: 1, parity: 1 });

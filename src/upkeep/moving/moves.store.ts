@@ -27,6 +27,8 @@ export interface LyingShard {
   readonly domain: string | null;
   readonly removed: boolean;
   readonly given_up: boolean;
+  /** The connection that it waits for in a spool. */
+  readonly home: string | null;
 }
 
 /** Whether it is there to be counted on: there is nothing to repair about it. */
@@ -38,7 +40,7 @@ export function stands({ state, fault, removed, given_up: givenUp }: LyingShard)
 export function shardsOfChunk(sql: Sql, { account, content, chunk }: ShardId): Promise<LyingShard[]> {
   return sql.prepared(
     'shards-of-chunk',
-    `select p.data, p.parity, s.shard, s.blob, s."offset", s.length, s.digest, b.state, b.fault, b.name, b.connection,
+    `select p.data, p.parity, s.shard, s.blob, s."offset", s.length, s.digest, s.home, b.state, b.fault, b.name, b.connection,
        k.domain, k.id is null or k.removed_at is not null as removed, coalesce(k.given_up_at is not null, false) as given_up
      from contents c
      join chunk_spreads p on p.account = c.account and p.content = c.id and p.chunk = $3

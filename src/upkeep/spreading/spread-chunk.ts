@@ -87,7 +87,10 @@ export class SpreadChunk {
     const from = { data: first.data, parity: first.parity };
     const sealed = (await sealedOf(this.database, id)) ?? (from.data === 1 ? first.length : null);
     if (sealed === null) return { outcome: 'unmeasured', ...none };
-    const kept = await this.staying(shards, keptShards(from, to), signal);
+    // None is left in a spool that would be the only one there is.
+    const spooled = shards.flatMap(({ shard, home }) => (to.parity === 0 && home !== null ? [shard] : []));
+    const alike = keptShards(from, to).filter((shard) => !spooled.includes(shard));
+    const kept = await this.staying(shards, alike, signal);
     const work = { id, to, from, shards, kept, sealed, signal, failed: new Map(), read: 0, written: 0 };
     const end = (outcome: SpreadOutcome, fault: Fault | null = null): Spreading => {
       return { outcome, read: work.read, written: work.written, fault };
@@ -107,11 +110,7 @@ export class SpreadChunk {
    * What is lost is no reason to take away what is not: it is made anew with the others. Before any shard goes, those that
    * stay are asked for: a place that is away since an hour ago is given up by nobody yet, and may never come back.
    */
-  private async staying(
-    shards: readonly LyingShard[],
-    alike: readonly number[],
-    signal: AbortSignal,
-  ): Promise<number[]> {
+  private async staying(shards: readonly LyingShard[], alike: number[], signal: AbortSignal): Promise<number[]> {
     const standing = shards.filter((row) => alike.includes(row.shard) && stands(row));
     if (standing.length === shards.length) return standing.map(({ shard }) => shard);
     const there = await Promise.all(standing.map((row) => this.answers(row, signal)));
