@@ -61,6 +61,17 @@ async function liesOn(place: TestPlace): Promise<number> {
   return rows[0]!.n;
 }
 
+/** Pieces of uploads that are under way. */
+async function openOn({ id }: TestPlace): Promise<number> {
+  await using sql = await intruder(gateway);
+  const { rows } = await sql.query<{ n: number }>(
+    `select count(*)::int as n from contents c join shards s on s.account = c.account and s.content = c.id
+     join blobs b on b.account = s.account and b.id = s.blob where c.state = 'open' and b.connection = $1`,
+    [id],
+  );
+  return rows[0]!.n;
+}
+
 describe('draining a connection', () => {
   it('moves everything off it while people read and write, and then it goes without a word', async () => {
     const [first, second, third, fourth] = places.all as [TestPlace, TestPlace, TestPlace, TestPlace];
@@ -76,15 +87,16 @@ describe('draining a connection', () => {
     // An upload that has planned with it, and is still under way when the drain begins.
     const begun = Promise.withResolvers<void>();
     const goOn = Promise.withResolvers<void>();
-    const late = randomBytes(8 * CHUNK);
+    const late = randomBytes(24 * CHUNK);
     async function* slowly(): AsyncGenerator<Buffer> {
-      yield late.subarray(0, 5 * CHUNK);
+      yield late.subarray(0, 20 * CHUNK);
       begun.resolve();
       await goOn.promise;
-      yield late.subarray(5 * CHUNK);
+      yield late.subarray(20 * CHUNK);
     }
     const uploading = single.put('late', slowly());
     await begun.promise;
+    await expect.poll(() => openOn(first)).toBeGreaterThan(0);
     const before = await liesOn(first);
     expect(before).toBeGreaterThan(10);
     const id = await drain(first);

@@ -23,10 +23,24 @@ const NEVER_ANSWERED = new Set([
   'NotYet',
   'PurgeUnfinished',
   'JobKindUnfit',
+  // A restore is a command, and a backup a job or a command.
+  'BackupDamaged',
+  'BackupFolderUnusable',
+  'BackupOfAnotherKey',
+  'BackupTooNew',
+  'DatabaseNotEmpty',
+  'RootKeyMissing',
+  'RootKeyUnfit',
+  'PreviewNotKept',
+  // A move or a look that comes to nothing says so in its job.
+  'FolderGone',
+  'MoveLost',
+  'ShardUnlike',
+  'SourcesMissing',
 ]);
 
 const rooms = import.meta.glob<Record<string, unknown>>(
-  ['../*/faults.ts', '../*/errors.ts', '../../libs/storage/errors.ts', './not-ready.ts'],
+  ['../**/faults.ts', '../**/errors.ts', '../../libs/storage/errors.ts', './not-ready.ts'],
   { eager: true },
 );
 
