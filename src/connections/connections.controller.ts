@@ -67,7 +67,8 @@ export class ConnectionsController {
   @Patch('connections/:id')
   @Access(USERS)
   @Describe({
-    summary: 'Changes its label, whether it is used, its priority or its limits.',
+    summary:
+      'Changes its label, whether it is used, its priority or its limits; gives it up, or takes that back. An admin may also make a vault a spool, or acknowledge an alarm.',
     answers: { 200: ConnectionDetails },
     problems: ['not-found', 'forbidden'],
   })

@@ -12,7 +12,7 @@ export class PlacementController {
   @Get(['placement', 'placement/*path'])
   @Access(USERS)
   @Describe({
-    summary: 'Where the chunks of a file’s newest version lie.',
+    summary: 'Where the chunks of a file’s newest version lie: each of their shards, in what state, and why there.',
     answers: { 200: Placement },
     problems: ['bad-name', 'is-folder'],
   })

@@ -13,7 +13,7 @@ export class SpreadingController {
   @Access(USERS)
   @Describe({
     summary:
-      'Spreads what is stored already as the default storage says now, file by file, while all of it stays readable. Asked again, it answers the same job, which can be called off at any time.',
+      'Spreads what is stored already as the default storage says now, chunk by chunk, while all of it stays readable. Asked again, it answers the same job, which can be called off at any time.',
     answers: { 202: JobAccepted },
   })
   async apply(@CurrentCaller() caller: Caller): Promise<JobAccepted> {
