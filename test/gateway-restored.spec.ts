@@ -143,12 +143,16 @@ describe('a backup', () => {
     for await (const piece of pieces) read.push(piece);
     await connection.end();
     let table = '';
+    const counted: string[] = [];
     for await (const { kind, body } of parseRecords(Readable.from(read))) {
       const said = kind === 'rows' ? undefined : (JSON.parse(body.toString()) as { name?: string; rows?: number });
       if (kind === 'table') table = said!.name!;
-      if (kind === 'table-end' && /^(contents|chunks|shards|blobs|nodes|versions)$/.test(table))
+      if (kind === 'table-end' && /^(contents|chunks|shards|blobs|nodes|versions)$/.test(table)) {
         expect([table, `${said!.rows}`]).toEqual([table, stored.get(table)!.split(' ')[0]]);
+        counted.push(table);
+      }
     }
+    expect(counted).toHaveLength(6);
     await client.remove('meanwhile.bin');
     await client.send('/api/trash', { method: 'DELETE' });
     await upkeep(lost);

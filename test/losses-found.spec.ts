@@ -378,7 +378,8 @@ describe('what belongs to nobody', () => {
 
 describe('a look through a connection', () => {
   it('is for its owner, and for admins where it is the house’s', async () => {
-    const person = new Client(gateway, (await newPerson(gateway, admin.token, ['user'])).token);
+    const { id, token } = await newPerson(gateway, admin.token, ['user']);
+    using person = new Client(gateway, token);
     for (const [method, path] of [
       ['POST', 'scrub'],
       ['GET', 'scrub'],
@@ -387,13 +388,13 @@ describe('a look through a connection', () => {
       expect((await person.send(`/api/cloud/connections/${connection}/${path}`, { method })).status).toBe(403);
       expect((await person.send(`/api/cloud/connections/${randomUUID()}/${path}`, { method })).status).toBe(404);
     }
-    await database.query(`update connections set account = (select id from accounts limit 1) where id = $1`, [
-      connection,
-    ]);
+    await database.query(
+      `update connections set account = (select id from accounts where id <> $2 limit 1) where id = $1`,
+      [connection, id],
+    );
     expect((await person.send(`/api/cloud/connections/${connection}/scrub`, { method: 'POST' })).status).toBe(404);
     const odd = await admin.send(`/api/cloud/connections/${connection}/scrub?reads=none`, { method: 'POST' });
     expect(odd.status).toBe(422);
-    person[Symbol.dispose]();
   });
 
   it('that is begun anew ends when the newer one has', async () => {

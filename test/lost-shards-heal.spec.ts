@@ -100,6 +100,7 @@ async function isWhole(own: readonly TestPlace[]): Promise<void> {
      from shards s join blobs b on b.account = s.account and b.id = s.blob where b.connection = any($1::uuid[])`,
     [own.map(({ id }) => id)],
   );
+  expect(shards.length).toBeGreaterThan(0);
   const files = new Map<string, string>();
   for (const { id, path } of own) for (const [name, file] of await blobsOnDisk(path)) files.set(`${id}/${name}`, file);
   for (const { name, digest, connection, state } of shards) {
@@ -229,15 +230,19 @@ describe('a place that nobody waits for any more', () => {
 });
 
 it('where there is no place to heal onto, the job says so and waits, and goes on when there is one', async () => {
-  const { person, own } = await personOn(3, 2, 1);
+  const { person, own } = await personOn(4, 2, 1);
+  const wants = async (among: readonly TestPlace[]) => {
+    const spread = { data: 2, parity: 1, connections: among.map(({ id }) => id) };
+    expect((await person.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+  };
+  await wants(own.slice(0, 3));
   const plain = randomBytes(3 * CHUNK);
   expect((await person.put('kept', plain)).status).toBe(201);
   const [lost] = own as [TestPlace];
   await admin.json('PATCH', `/api/cloud/connections/${lost.id}`, { givenUp: true });
   await expect(runRepair()).rejects.toThrow(NotYet);
   await expect(runRepair()).rejects.toThrow(/3 wait: Each chunk needs 3 places/);
-  const spread = { data: 2, parity: 1, connections: null };
-  expect((await person.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+  await wants(own);
   expect((await runRepair()).healed).toBe(3);
   await admin.json('PATCH', `/api/cloud/connections/${lost.id}`, { givenUp: false });
   expect((await person.get('kept')).body.equals(plain)).toBe(true);

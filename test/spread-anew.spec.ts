@@ -326,6 +326,7 @@ describe('files that are spread anew', () => {
        where b.account = $1 and s.account = b.account and s.blob = b.id and s.shard = any ($2) returning connection, name`,
         [account, lost],
       );
+      expect(rows).toHaveLength(2 * lost.length);
       for (const { connection, name } of rows) await rm((await blobsOnDisk(places.of(connection).path)).get(name)!);
       await wants(person, to);
       await applied(person);

@@ -60,6 +60,11 @@ describe('the table of faults', () => {
     expect(mapped || NEVER_ANSWERED.has(name)).toBe(true);
   });
 
+  it('leaves out only faults that there are, and that it does not know', () => {
+    const left = faults.filter((fault) => !faultProblems.some((row) => covers(row, fault))).map(({ name }) => name);
+    expect([...NEVER_ANSWERED].filter((name) => !left.includes(name))).toEqual([]);
+  });
+
   it('answers only problems that are listed', () => {
     expect(faultProblems.filter(({ type }) => !(type in problems))).toEqual([]);
   });

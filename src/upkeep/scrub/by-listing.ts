@@ -4,10 +4,10 @@ import { blobsNamed, countLive, type KnownBlob, shardsOf } from '../../contents/
 import { Database } from '../../database/index.js';
 import { NoteSeen } from './note-seen.js';
 import { readBlob } from './read-blob.js';
-import { beginListing, noteScrub, type ScrubChange } from './scrubs.store.js';
+import { beginListing, type ScrubChange } from './scrubs.store.js';
 import { BehindPeople } from './behind-people.js';
 import { noteStrays } from './strays.store.js';
-import { nothingSeen, RunOver, type Seen, type Turn } from './turn.js';
+import { noteStep, nothingSeen, type Seen, type Turn } from './turn.js';
 
 /** A listing whose next page cannot be had is begun anew at every second failure, and given up after so many. */
 const MOST_STUMBLES = 10;
@@ -119,17 +119,13 @@ export class ByListing {
     if (passing || scrub.cursor === null) throw error;
     const stumbles = scrub.stumbles + 1;
     if (stumbles >= MOST_STUMBLES) {
-      await this.note(turn, UNLISTABLE);
+      await noteStep(this.database, scrub, UNLISTABLE);
       return null;
     }
-    await this.note(turn, { stumbles });
+    await noteStep(this.database, scrub, { stumbles });
     if (stumbles % 2 === 1) throw error;
     await beginListing(this.database, scrub, scrub.place ?? 'whole');
     return null;
-  }
-
-  private async note(turn: Turn, change: Parameters<typeof noteScrub>[2]): Promise<void> {
-    if (!(await noteScrub(this.database, turn.scrub, change))) throw new RunOver();
   }
 }
 

@@ -5,9 +5,8 @@ import { Config } from '../../config/index.js';
 import { Database } from '../../database/index.js';
 import { NoteSeen } from './note-seen.js';
 import { readBlob } from './read-blob.js';
-import { noteScrub } from './scrubs.store.js';
 import { BehindPeople } from './behind-people.js';
-import { nothingSeen, RunOver, type Turn } from './turn.js';
+import { noteStep, nothingSeen, type Turn } from './turn.js';
 
 const AT_ONCE = 32;
 
@@ -30,7 +29,7 @@ export class ByReading {
     const beyond = left <= 0 && scrub.reads === 'due' ? { ...which, olderThanDays: this.config.proveDays } : which;
     const most = left > 0 ? Math.min(AT_ONCE, left) : scrub.reads === 'due' ? AT_ONCE : 0;
     const blobs = most === 0 ? [] : await unprovedBlobs(this.database, beyond, { after: scrub.cursor, most });
-    if (blobs.length === 0) return this.note(turn, { step: 'strays', cursor: null });
+    if (blobs.length === 0) return noteStep(this.database, scrub, { step: 'strays', cursor: null });
     const seen = nothingSeen();
     let bytes = 0;
     let refused = 0;
@@ -52,7 +51,7 @@ export class ByReading {
     const left = await countUnproved(this.database, this.which(turn));
     const share = Math.ceil((known * (this.config.scrubHours || 24)) / (24 * this.config.proveDays));
     const toRead = reads === 'due' || reads === 'sample' ? Math.min(left, share) : left;
-    await this.note(turn, left === 0 ? { step: 'strays' } : { to_read: Math.max(1, toRead) });
+    await noteStep(this.database, turn.scrub, left === 0 ? { step: 'strays' } : { to_read: Math.max(1, toRead) });
   }
 
   private which({ scrub }: Turn): Unproved {
@@ -63,9 +62,5 @@ export class ByReading {
       damaged: scrub.asked,
       olderThanDays: null,
     };
-  }
-
-  private async note(turn: Turn, change: Parameters<typeof noteScrub>[2]): Promise<void> {
-    if (!(await noteScrub(this.database, turn.scrub, change))) throw new RunOver();
   }
 }

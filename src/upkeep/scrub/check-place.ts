@@ -5,8 +5,8 @@ import { Database } from '../../database/index.js';
 import { type JobRun, NotYet } from '../../jobs/index.js';
 import { FolderGone } from './errors.js';
 import { RaiseAlarm } from './raise-alarm.js';
-import { beginListing, noteScrub, noteUnmarked, type PlaceFound, type ScrubRow } from './scrubs.store.js';
-import { RunOver } from './turn.js';
+import { beginListing, noteUnmarked, type PlaceFound, type ScrubRow } from './scrubs.store.js';
+import { noteStep, RunOver } from './turn.js';
 
 /** A marker that is not there has to be gone for so long, unless a person has asked: providers have their moments. */
 const CONFIRMED_SECONDS = 60;
@@ -108,9 +108,7 @@ export class CheckPlace {
   }
 
   private async begin(scrub: ScrubRow, place: PlaceFound, listing: boolean): Promise<void> {
-    const noted = listing
-      ? await beginListing(this.database, scrub, place)
-      : await noteScrub(this.database, scrub, { place });
-    if (!noted) throw new RunOver();
+    if (!listing) await noteStep(this.database, scrub, { place });
+    else if (!(await beginListing(this.database, scrub, place))) throw new RunOver();
   }
 }

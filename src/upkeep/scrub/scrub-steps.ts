@@ -3,9 +3,8 @@ import { Database } from '../../database/index.js';
 import { ByListing } from './by-listing.js';
 import { ByReading } from './by-reading.js';
 import { CheckPlace } from './check-place.js';
-import { noteScrub } from './scrubs.store.js';
 import { SweepStrays } from './sweep-strays.js';
-import { RunOver, type Turn } from './turn.js';
+import { noteStep, type Turn } from './turn.js';
 import { Unlisted } from './unlisted.js';
 
 /** What comes after what. */
@@ -41,7 +40,6 @@ export class ScrubSteps {
 
   private async afterListing({ scrub, row }: Turn): Promise<void> {
     if (scrub.place !== 'whole') await this.place.beginAnew(row);
-    const noted = await noteScrub(this.database, scrub, { step: 'reading', cursor: null });
-    if (!noted) throw new RunOver();
+    await noteStep(this.database, scrub, { step: 'reading', cursor: null });
   }
 }

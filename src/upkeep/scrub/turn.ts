@@ -29,8 +29,13 @@ export const nothingSeen = (): Seen => ({ listed: [], proved: [], read: [], faul
 /** Somebody has begun the scrub anew: what this run would note is looked at once more by the next one. */
 export class RunOver extends Error {}
 
+/** Notes how far a scrub is. Throws RunOver. */
+export async function noteStep(sql: Sql, scrub: ScrubRow, change: ScrubChange): Promise<void> {
+  if (!(await noteScrub(sql, scrub, change))) throw new RunOver();
+}
+
 /** Holds the job and notes how far its scrub is, in the transaction that what it found is written in. */
 export async function advance(sql: Sql, { job, scrub }: Turn, change: ScrubChange): Promise<void> {
-  if (!(await noteScrub(sql, scrub, change))) throw new RunOver();
+  await noteStep(sql, scrub, change);
   await job.hold(sql);
 }
