@@ -17,6 +17,8 @@ export default defineConfig({
     maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // A condition may take its time on a machine that does much else.
+    expect: { poll: { timeout: 20_000 } },
     allowOnly: false,
   },
 });

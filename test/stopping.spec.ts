@@ -49,7 +49,7 @@ const refuses = async (url: string) => {
 const stopping = async (running: TestGateway) => {
   const stopped = running.stop();
   gateway = null;
-  await vi.waitFor(async () => expect(await refuses(running.url)).toBe(true), { timeout: 5000 });
+  await vi.waitFor(async () => expect(await refuses(running.url)).toBe(true));
   return stopped;
 };
 
@@ -61,7 +61,7 @@ test('a stop lets a request in flight end, and no new one begin', async () => {
   let over = false;
   const stopped = running.stop().then(() => (over = true));
   gateway = null;
-  await vi.waitFor(async () => expect(await refuses(running.url)).toBe(true), { timeout: 5000 });
+  await vi.waitFor(async () => expect(await refuses(running.url)).toBe(true));
   await idle.ended;
   expect(over).toBe(false);
   socket.write(BODY.slice(10));

@@ -97,9 +97,7 @@ describe('the record', () => {
     const background = new AuditWriter(database);
     background.onApplicationBootstrap();
     await database.tx((sql) => new AuditRecord(background).append(sql, { action: 'by-itself' }));
-    await expect
-      .poll(async () => (await database.query('select 1 from audit_chain')).length, { timeout: 5000 })
-      .toBe(1);
+    await expect.poll(async () => (await database.query('select 1 from audit_chain')).length).toBe(1);
     await background.onModuleDestroy();
   });
 
