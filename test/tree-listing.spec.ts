@@ -212,7 +212,8 @@ describe('a page', () => {
     const { items } = await page('sealed', { limit: 1000 });
     const took = performance.now() - begin;
     expect(items.map(({ path }) => path)).toEqual(files);
-    expect(took).toBeLessThan(1000);
+    // A tenth of it on an idle machine; the tests share theirs.
+    expect(took).toBeLessThan(3000);
   });
 });
 

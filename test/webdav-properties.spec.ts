@@ -225,6 +225,6 @@ describe('a folder of ten thousand files', () => {
     const began = performance.now();
     const headers = { Destination: `${gateway.url}/dav/renamed` };
     expect((await client.dav('MOVE', 'large', { headers })).status).toBe(201);
-    expect(performance.now() - began).toBeLessThan(3000);
+    expect(performance.now() - began).toBeLessThan(10_000);
   });
 });

