@@ -1,9 +1,11 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { replanShard } from '../src/contents/draft.store.js';
+import { Database } from '../src/database/index.js';
 import { Client } from './support/client.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
-import { intruder, standStill } from './support/inside.js';
-import { newPerson, signIn } from './support/people.js';
+import { inside, intruder, standStill } from './support/inside.js';
+import { call, newPerson, signIn } from './support/people.js';
 import { connectPlaces, type TestPlaces } from './support/places.js';
 
 const CHUNK = 64 * 1024;
@@ -32,6 +34,26 @@ const LOSSES = {
   'it is removed': `update connections set removed_at = now() where id = $1`,
   'it is given up': `update connections set given_up_at = now(), given_up_by = id where id = $1`,
 };
+
+/** An upload of three chunks of which two are durable. */
+async function begun(name: string, plain: Buffer): Promise<string> {
+  const metadata = `path ${Buffer.from(name).toString('base64')}`;
+  const headers = { 'Tus-Resumable': '1.0.0', 'Upload-Length': String(plain.length), 'Upload-Metadata': metadata };
+  const made = await call(gateway, '/api/uploads', { method: 'POST', token: person.token, headers });
+  expect(made.status).toBe(201);
+  const place = made.headers.get('location')!;
+  expect((await goOn(place, 0, plain.subarray(0, 2 * CHUNK))).status).toBe(204);
+  return place;
+}
+
+function goOn(place: string, offset: number, part: Buffer) {
+  const type = 'application/offset+octet-stream';
+  const headers = { 'Tus-Resumable': '1.0.0', 'Content-Type': type, 'Upload-Offset': String(offset) };
+  return call(gateway, place, { method: 'PATCH', token: person.token, headers, body: part });
+}
+
+const look = (place: string) =>
+  call(gateway, place, { method: 'HEAD', token: person.token, headers: { 'Tus-Resumable': '1.0.0' } });
 
 it.each([
   { parity: 0, loss: 'a fault is noted', status: 503 },
@@ -64,4 +86,57 @@ it.each([
   await sql.query(`update connections set given_up_at = null, given_up_by = null, removed_at = null where id = $1`, [
     place!.id,
   ]);
+});
+
+it.each([
+  { parity: 0, loss: 'a fault is noted', status: 410, stays: false },
+  { parity: 0, loss: 'it is given up', status: 410, stays: false },
+  { parity: 0, loss: 'it is removed', status: 410, stays: false },
+  { parity: 1, loss: 'a fault is noted', status: 204, stays: true },
+  { parity: 1, loss: 'it is given up', status: 204, stays: true },
+] as const)(
+  'tells at once that an upload cannot go on of which too much is lost: parity $parity, $loss',
+  async ({ parity, loss, status, stays }) => {
+    const [place] = places.all;
+    const spread = { data: 1, parity, connections: places.all.slice(0, parity + 1).map(({ id }) => id) };
+    expect((await person.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+    await using sql = await intruder(gateway);
+    const plain = randomBytes(3 * CHUNK);
+    const name = `tus-${parity}-${loss.length}`;
+    const upload = await begun(name, plain);
+    await sql.query(LOSSES[loss], [place!.id]);
+    const last = await goOn(upload, 2 * CHUNK, plain.subarray(2 * CHUNK));
+    expect(last.status).toBe(status);
+    if (!stays) expect(last.json()).toMatchObject({ type: expect.stringMatching(/upload-lost$/) });
+    expect((await look(upload)).status).toBe(stays ? 200 : 404);
+    expect((await person.get(name)).status).toBe(stays ? 200 : 404);
+    const left = `select 1 from blobs b join shards s on s.account = b.account and s.blob = b.id
+      where s.content = $1 and b.state in ('intended', 'live')`;
+    expect((await sql.query(left, [upload.split('/').at(-1)])).rows.length > 0).toBe(stays);
+    await sql.query(`update connections set given_up_at = null, given_up_by = null, removed_at = null where id = $1`, [
+      place!.id,
+    ]);
+  },
+);
+
+it('moves no shard that somebody else has planned meanwhile', async () => {
+  const spread = { data: 1, parity: 0, connections: [places.all[0]!.id] };
+  expect((await person.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+  const plain = randomBytes(3 * CHUNK);
+  const upload = await begun('planned-anew', plain);
+  const sql = inside(gateway, Database);
+  const content = upload.split('/').at(-1)!;
+  const [shard] = await sql.query<{ account: string; blob: string }>(
+    `select account, blob from shards where content = $1 and chunk = 1`,
+    [content],
+  );
+  const { account, blob } = shard!;
+  const other = { id: randomUUID(), connection: places.all[1]!.id, name: 'a'.repeat(26), length: CHUNK };
+  const overtaken = { account, content, chunk: 1, shard: 0, first: randomUUID() };
+  expect(await replanShard(sql, overtaken, other, null)).toBe(false);
+  expect(await sql.query(`select state from blobs where id in ($1, $2)`, [blob, other.id])).toEqual([
+    { state: 'live' },
+  ]);
+  expect((await goOn(upload, 2 * CHUNK, plain.subarray(2 * CHUNK))).status).toBe(204);
+  expect((await person.get('planned-anew')).status).toBe(200);
 });

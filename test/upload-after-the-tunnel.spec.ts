@@ -199,8 +199,8 @@ describe('An upload that goes on after the tunnel', () => {
     await patch(first, place, 0, bytes.subarray(0, 128 * KIB), null);
     await first.app.get(Database).query(change, [place.split('/').at(-1)]);
     const offset = await offsetOf(first, place);
-    const status = await patch(first, place, offset, bytes.subarray(offset), null);
-    expect(status).not.toBe(204);
+    expect(await patch(first, place, offset, bytes.subarray(offset), null)).toBe(410);
+    expect((await call(first, place, { method: 'HEAD', token, headers: TUS })).status).toBe(404);
     expect((await call(first, `/api/tree/${path}`, { token })).status).toBe(404);
   });
 });

@@ -77,6 +77,11 @@ export const problems = {
     'Cursor expired',
     'What came after this cursor is not remembered any more. List the tree anew, and go on with a new cursor.',
   ),
+  'upload-lost': kind(
+    410,
+    'Upload lost',
+    'Some of what the upload had stored was lost or changed before it was whole. It was given up: begin a new one.',
+  ),
   'upload-offset': kind(409, 'Not at this offset', 'The upload stands at another byte: ask where, and go on there.'),
   'tus-version': kind(412, 'Not tus 1.0', 'The call wants `Tus-Resumable: 1.0.0`.'),
   'precondition-failed': kind(412, 'Precondition failed', 'What the call was meant for has changed meanwhile.'),

@@ -185,29 +185,34 @@ export function liveValues(live: readonly LiveBlob[]): unknown[] {
   return [live.map((blob) => blob.id), live.map((blob) => blob.checksum)];
 }
 
-/** A shard goes to another place than planned: a new blob is intended, the old one condemned. False when the draft is gone. */
+/**
+ * A shard goes to another place than planned: a new blob is intended, the first one condemned. False when the draft is gone,
+ * or the shard is not where it was planned: a request that goes on with the same upload has planned that chunk anew.
+ */
 export async function replanShard(
   sql: Sql,
-  place: { account: string; content: string; chunk: number; shard: number },
+  place: { account: string; content: string; chunk: number; shard: number; first: string },
   blob: IntendedBlob,
   home: string | null,
 ): Promise<boolean> {
   const rows = await sql.query(
     `with draft as (
        select 1 from contents where account = $1 and id = $2 and state = 'open' for share
-     ), old as (
-       select blob from shards where account = $1 and content = $2 and chunk = $3 and shard = $4
+     ), moved as (
+       update shards set blob = $5, home = $9 from draft
+       where account = $1 and content = $2 and chunk = $3 and shard = $4 and blob = $10 returning 1
      ), condemned as (
-       update blobs set state = 'condemned', condemned_at = now() from old, draft
-       where blobs.account = $1 and blobs.id = old.blob and blobs.state in ('intended', 'live')
+       update blobs set state = 'condemned', condemned_at = now() from moved
+       where blobs.account = $1 and blobs.id = $10 and blobs.state in ('intended', 'live')
      ), added as (
        insert into blobs (account, id, connection, name, length, state)
-       select $1::uuid, $5::uuid, $6::uuid, $7::text, $8::bigint, 'intended' from draft
-     ), moved as (
-       update shards set blob = $5, home = $9 from draft where account = $1 and content = $2 and chunk = $3 and shard = $4
+       select $1::uuid, $5::uuid, $6::uuid, $7::text, $8::bigint, 'intended' from moved
      )
-     select 1 from draft`,
-    [place.account, place.content, place.chunk, place.shard, blob.id, blob.connection, blob.name, blob.length, home],
+     select 1 from moved`,
+    [
+      ...[place.account, place.content, place.chunk, place.shard, blob.id, blob.connection, blob.name, blob.length],
+      ...[home, place.first],
+    ],
   );
   return rows.length > 0;
 }

@@ -68,9 +68,16 @@ export class Draft {
     this.written(live);
   }
 
-  /** Commits that a shard is to lie elsewhere, perhaps to wait for its home; what lies at the first place will be deleted. */
-  async replan(chunk: number, shard: number, blob: IntendedBlob, home: string | null): Promise<void> {
-    const place = { account: this.account, content: this.id, chunk, shard };
+  /**
+   * Commits that a shard is to lie elsewhere, perhaps to wait for its home; what lies at the first place will be deleted.
+   * Throws DraftLost, also where somebody else has planned that shard meanwhile.
+   */
+  async replan(
+    at: { chunk: number; shard: number; first: string },
+    blob: IntendedBlob,
+    home: string | null,
+  ): Promise<void> {
+    const place = { account: this.account, content: this.id, ...at };
     if (!(await replanShard(this.database, place, blob, home))) throw new DraftLost();
   }
 

@@ -18,6 +18,7 @@ export { type BlobFault, noteFaults } from './faults.store.js';
 export { Losses } from './losses.js';
 export { abandonDraft } from './abandon.store.js';
 export { dropChunksFrom, dropPages } from './draft.store.js';
+export { isLost } from './publication.store.js';
 export { dropPreview, keepPreview, keptPreview, type PreviewPlace, type PreviewRow } from './previews.store.js';
 export { beginErasing, eraseUnheld, holdContents } from './erase.store.js';
 export {

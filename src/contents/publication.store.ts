@@ -63,6 +63,22 @@ const UNREADABLE = `
   where s.account = $1 and s.content = $2 group by s.chunk
   having count(*) filter (where ${STILL_THERE}) < (select data from published)`;
 
+/**
+ * Whether the first chunks of an open draft, all of which were durable, cannot be published any more: too much of one was
+ * lost. Chunks beyond them may be on their way.
+ */
+export async function isLost(sql: Sql, draft: { account: string; id: string }, chunks: number): Promise<boolean> {
+  const rows = await sql.query(
+    `select 1 from contents c join shards s on s.account = c.account and s.content = c.id
+     join blobs b on b.account = s.account and b.id = s.blob join connections k on k.id = b.connection
+     where c.account = $1 and c.id = $2 and c.state = 'open' and s.chunk < $3 group by s.chunk, c.data, c.parity
+     having count(*) filter (where b.state = 'live') < c.data + c.parity
+       or count(*) filter (where b.state = 'live' and ${STILL_THERE}) < c.data limit 1`,
+    [draft.account, draft.id, chunks],
+  );
+  return rows.length > 0;
+}
+
 /** A content without chunks needs no draft: there is nothing that could be left behind. */
 export async function publishEmpty(sql: Sql, content: NewContent, finished: FinishedContent): Promise<boolean> {
   const rows = await sql.prepared<{ slab: boolean }>(

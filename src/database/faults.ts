@@ -66,10 +66,15 @@ export function codeOf(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-/** Whether Postgres refused a statement because of this constraint (any constraint, when none is named). */
-export function violates(error: unknown, constraint?: string): boolean {
+/**
+ * Whether Postgres refused a statement because of this constraint (any constraint, when none is named). That of a partitioned
+ * table has each partition's name in it.
+ */
+export function violates(error: unknown, constraint?: string | RegExp): boolean {
   if (!codeOf(error)?.startsWith('23')) return false;
-  return constraint === undefined || (error as { constraint?: string }).constraint === constraint;
+  const { constraint: found = '' } = error as { constraint?: string };
+  if (constraint instanceof RegExp) return constraint.test(found);
+  return constraint === undefined || constraint === found;
 }
 
 export function isConflict(error: unknown): boolean {

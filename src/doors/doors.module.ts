@@ -1,9 +1,9 @@
-import { Module } from '@nestjs/common';
+import { type MiddlewareConsumer, Module, type NestModule } from '@nestjs/common';
 import { FilesModule } from '../files/index.js';
 import { TransfersModule } from '../transfers/index.js';
 import { BytesController } from './webdav/bytes.controller.js';
 import { EntriesController } from './webdav/entries.controller.js';
-import { TusController } from './tus/tus.controller.js';
+import { sayVersion, TusController } from './tus/tus.controller.js';
 import { GreetController } from './webdav/greet.controller.js';
 import { LocksController } from './webdav/locks.controller.js';
 import { Preconditioned } from './webdav/preconditioned.js';
@@ -26,4 +26,8 @@ import { Propfind } from './webdav/propfind.js';
   ],
   providers: [Preconditioned, Propfind],
 })
-export class DoorsModule {}
+export class DoorsModule implements NestModule {
+  configure(consumer: MiddlewareConsumer): void {
+    consumer.apply(sayVersion).forRoutes(TusController);
+  }
+}

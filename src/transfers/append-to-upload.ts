@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ManifestEntry } from '#crypto';
 import { Config } from '../config/index.js';
-import { type Draft, Drafts, dropChunksFrom, dropPages } from '../contents/index.js';
+import { type Draft, DraftLost, Drafts, dropChunksFrom, dropPages } from '../contents/index.js';
 import { Database, violates } from '../database/index.js';
 import type { FileRecord } from '../files/index.js';
 import type { Body } from './chunk-sender.js';
-import { LengthChanged, OffsetWrong, TooManyChunks, UploadTakenOver, UploadUnknown } from './errors.js';
+import { LengthChanged, OffsetWrong, TooManyChunks, UploadLost, UploadTakenOver, UploadUnknown } from './errors.js';
 import { resumableHash } from './plain-hash.js';
 import { UploadParts } from './upload-parts.js';
 import { chained, openState } from './upload-state.js';
@@ -34,6 +34,9 @@ export interface Appended {
 /** A whole upload of the smallest honest pieces; who sends less at a time is not uploading a file. */
 const MOST_CHUNKS = 250_000;
 
+/** What a request that had the upload before may have intended or written ahead: a chunk's rows, or a manifest's page. */
+const ALREADY_THERE = /^(chunks|shards|manifest_pages)(_p\d+)?_pkey$/;
+
 /**
  * Goes on with an upload where it stands.
  *
@@ -60,18 +63,16 @@ export class AppendToUpload {
 
   /** A later request for the same upload ends an earlier one: its client has long given that up. */
   async run(appending: Appending, open: Body['open']): Promise<Appended> {
-    const { account, id, offset } = appending;
+    const { account, id } = appending;
     const stop = new AbortController();
     for (let earlier = this.underWay.get(id); earlier; earlier = this.underWay.get(id)) {
       earlier.stop.abort(new UploadTakenOver());
       await earlier.over;
     }
-    const known = await this.uploads.find(account, id);
-    if (known.offset !== offset) throw new OffsetWrong(known.offset);
-    if (known.published) return { upload: known, file: null };
-    const work = this.append(appending, { open, gone: stop.signal });
+    // Nothing is waited for between the last look and this: of two that come at one time, one hears of the other.
+    const work = this.unlessPublished(appending, { open, gone: stop.signal });
     this.underWay.set(id, { stop, over: work.catch(() => undefined).finally(() => this.underWay.delete(id)) });
-    return work.catch((error: unknown) => this.unlessPublished(error, account, id));
+    return work.catch((error: unknown) => this.afterFailure(error, account, id));
   }
 
   /**
@@ -85,12 +86,20 @@ export class AppendToUpload {
     return (await this.run(nothing, async function* () {})).upload;
   }
 
-  /** Another gateway may have finished it meanwhile. */
-  private async unlessPublished(error: unknown, account: string, id: string): Promise<Appended> {
-    if (!(error instanceof UploadUnknown) && !(error instanceof UploadTakenOver)) throw error;
+  private async unlessPublished(appending: Appending, body: Body): Promise<Appended> {
+    const known = await this.uploads.find(appending.account, appending.id);
+    if (known.offset !== appending.offset) throw new OffsetWrong(known.offset);
+    return known.published ? { upload: known, file: null } : this.append(appending, body);
+  }
+
+  /** Another gateway may have finished it meanwhile. What cannot be finished ends here: its client is to begin a new one. */
+  private async afterFailure(error: unknown, account: string, id: string): Promise<Appended> {
+    if (![UploadUnknown, UploadTakenOver, DraftLost, UploadLost].some((ended) => error instanceof ended)) throw error;
     const upload = await this.uploads.find(account, id);
-    if (!upload.published) throw error;
-    return { upload, file: null };
+    if (upload.published) return { upload, file: null };
+    const changed = error instanceof UploadLost;
+    if (!changed && !(error instanceof DraftLost)) throw error;
+    throw (await this.uploads.giveUpIfLost(upload, changed)) ? new UploadLost() : error;
   }
 
   private async append(appending: Appending, body: Body): Promise<Appended> {
@@ -112,7 +121,7 @@ export class AppendToUpload {
     });
     return goOn.catch((error: unknown) => {
       // A request that had it before has intended one more chunk meanwhile: it goes when somebody takes the upload next.
-      throw violates(error) ? new UploadTakenOver() : error;
+      throw violates(error, ALREADY_THERE) ? new UploadTakenOver() : error;
     });
   }
 

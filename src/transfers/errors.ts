@@ -56,6 +56,13 @@ export class OffsetWrong extends Fault {
   }
 }
 
+/** What the upload has stored cannot become a file any more; it was given up. */
+export class UploadLost extends Fault {
+  constructor() {
+    super('Some of what this upload had stored was lost or changed meanwhile. It was given up; begin a new one.');
+  }
+}
+
 /** A later request goes on with the same upload: this one has no say any more. */
 export class UploadTakenOver extends Fault {
   override readonly retriable = true;

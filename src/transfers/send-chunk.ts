@@ -192,11 +192,13 @@ export class SendChunk {
   private async move(sending: Sending, shard: number, place: Place): Promise<void> {
     const { draft, chunk, code, places } = sending;
     const blob = blobOf(place, code.shardLength(chunk.stage.length));
-    await draft.replan(chunk.entry.index, shard, blob, place.home).catch((lost: unknown) => {
+    const first = places[shard] as Place;
+    const at = { chunk: chunk.entry.index, shard, first: first.blob };
+    await draft.replan(at, blob, place.home).catch((lost: unknown) => {
       place.space.done(false);
       throw lost;
     });
-    places[shard]?.space.done(false);
+    first.space.done(false);
     places[shard] = place;
   }
 

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { type FinishedManifest, MANIFEST_PAGE_CHUNKS, ManifestBuilder, type ManifestEntry } from '#crypto';
-import { type Draft, DraftLost, dropChunksFrom, type QuotaReservation } from '../contents/index.js';
+import { type Draft, dropChunksFrom, type QuotaReservation } from '../contents/index.js';
 import { Database } from '../database/index.js';
 import { fileRecord, publishVersion, Tree, type FileRecord } from '../files/index.js';
 import { AccountKeyring } from '../keys/index.js';
 import { type Body, ChunkSender } from './chunk-sender.js';
-import { UploadTakenOver } from './errors.js';
+import { UploadLost, UploadTakenOver } from './errors.js';
 import { type PlainHash, resumableHash } from './plain-hash.js';
 import { RoomForUpload } from './room-for-upload.js';
 import type { SealedChunk } from './seal-chunks.js';
@@ -86,7 +86,7 @@ export class UploadParts {
     return fileRecord(this.keyring, account, published);
   }
 
-  /** From what was kept of each chunk, a page's worth at a time. Throws DraftLost where that is not what was stored. */
+  /** From what was kept of each chunk, a page's worth at a time. Throws UploadLost where that is not what was stored. */
   private async closeManifest(
     draft: Draft,
     upload: UploadRow,
@@ -100,13 +100,13 @@ export class UploadParts {
     for (let from = 0; from < state.chunks; from += MANIFEST_PAGE_CHUNKS) {
       for (const entry of await storedEntries(this.database, upload, from, MANIFEST_PAGE_CHUNKS)) {
         chain = chained(chain, entry);
-        if (entry.index !== count || entry.offset !== offset) throw new DraftLost();
+        if (entry.index !== count || entry.offset !== offset) throw new UploadLost();
         [count, offset] = [count + 1, offset + entry.length];
         const page = manifest.add(entry);
         if (page) await draft.writePage(page);
       }
     }
-    if (!chain.equals(state.chain)) throw new DraftLost();
+    if (!chain.equals(state.chain)) throw new UploadLost();
     return manifest.finish(sha256);
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { Config } from '../config/index.js';
-import { abandonDraft, Drafts } from '../contents/index.js';
+import { abandonDraft, Drafts, isLost } from '../contents/index.js';
 import { Database } from '../database/index.js';
 import { Tree, type Names } from '../files/index.js';
 import { TooManyUploads, UploadUnknown } from './errors.js';
@@ -63,6 +63,14 @@ export class Uploads {
     await this.database.tx(async (sql) => {
       await abandonDraft(sql, { account, id });
       await removeUpload(sql, account, id);
+    });
+  }
+
+  /** Ends an upload that cannot be published any more, unless it can, or was. */
+  giveUpIfLost({ account, id, chunks }: UploadRow, changed = false): Promise<boolean> {
+    return this.database.tx(async (sql) => {
+      if (!changed && !(await isLost(sql, { account, id }, chunks))) return false;
+      return (await abandonDraft(sql, { account, id })) && removeUpload(sql, account, id);
     });
   }
 

@@ -7,6 +7,20 @@ export class TusUnspoken extends Fault {
   }
 }
 
+/** Each part would be a file of its own here. */
+export class ConcatenationUnspoken extends Fault {
+  constructor() {
+    super('Uploads are not concatenated here: send the file as one upload, in as many parts as you like.');
+  }
+}
+
+/** A POST to an upload says which method it stands for. */
+export class OverrideUnfit extends Fault {
+  constructor() {
+    super('A POST to an upload stands for HEAD, PATCH or DELETE: say which in X-HTTP-Method-Override.');
+  }
+}
+
 export class PartUntyped extends Fault {
   constructor() {
     super('A part of an upload has the type application/offset+octet-stream.');

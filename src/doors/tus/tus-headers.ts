@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { parsePath, type Names } from '../../files/index.js';
 import { HeaderRefused } from '../../transfers/index.js';
-import { ChecksumUnknown, PartUntyped } from './faults.js';
+import { ChecksumUnknown, ConcatenationUnspoken, PartUntyped } from './faults.js';
 
 export const TUS_VERSION = '1.0.0';
 export const CHECKSUMS = ['sha1', 'sha256', 'sha512', 'md5'] as const;
@@ -18,6 +18,10 @@ export interface Checksum {
 /** Whether a part of the upload comes with it. */
 export function bringsPart(headers: IncomingHttpHeaders): boolean {
   return headers['content-type']?.trim().toLowerCase() === PART;
+}
+
+export function refuseConcatenation(headers: IncomingHttpHeaders): void {
+  if (headers['upload-concat'] !== undefined) throw new ConcatenationUnspoken();
 }
 
 export function requirePart(headers: IncomingHttpHeaders): void {
@@ -100,12 +104,16 @@ function readPairs(text: string): Map<string, string> {
   const pairs = new Map<string, string>();
   for (const pair of text.split(',').filter((each) => each.trim() !== '')) {
     const [key = '', encoded = '', ...rest] = pair.trim().split(' ');
-    if (key === '' || rest.length > 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(encoded) || pairs.has(key)) {
+    if (key === '' || rest.length > 0 || !isBase64(encoded) || pairs.has(key)) {
       throw new HeaderRefused('Upload-Metadata is a list of different keys, each with its value in Base64.');
     }
     pairs.set(key, utf8(Buffer.from(encoded, 'base64')));
   }
   return pairs;
+}
+
+function isBase64(text: string): boolean {
+  return text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text);
 }
 
 function utf8(bytes: Buffer): string {

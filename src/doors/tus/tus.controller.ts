@@ -5,7 +5,7 @@ import { Access, type Caller, CurrentCaller, Describe, FromPath, USERS } from '.
 import { Config } from '../../config/index.js';
 import { AppendToUpload, OffsetWrong, type Upload, Uploads } from '../../transfers/index.js';
 import { lockTokens } from '../../files/index.js';
-import { TusUnspoken } from './faults.js';
+import { OverrideUnfit, TusUnspoken } from './faults.js';
 import { PartBody } from './part-body.js';
 import {
   bringsPart,
@@ -13,6 +13,7 @@ import {
   checksum,
   lateLength,
   metadata,
+  refuseConcatenation,
   requirePart,
   TUS_VERSION,
   uploadLength,
@@ -37,7 +38,6 @@ export class TusController {
   @Access('public')
   @Describe({ summary: 'Says what of tus is spoken here.', answers: { 204: null } })
   greet(@Res({ passthrough: true }) response: Response): void {
-    response.setHeader('Tus-Resumable', TUS_VERSION);
     response.setHeader('Tus-Version', TUS_VERSION);
     response.setHeader(
       'Tus-Extension',
@@ -70,6 +70,7 @@ export class TusController {
       'tus-version',
       'conflict',
       'locked',
+      'not-implemented',
     ],
   })
   async begin(
@@ -78,15 +79,15 @@ export class TusController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<void> {
     requireTus(request, response);
+    refuseConcatenation(request.headers);
     const { text, names, contentType, modifiedAt } = metadata(request.headers);
     const length = uploadLength(request.headers);
     const sum = bringsPart(request.headers) ? checksum(request.headers) : null;
     const wanted = { account: accountId, names, contentType, metadata: text, modifiedAt, length };
     const upload = await this.uploads.begin(wanted, lockTokens(request.headers));
     response.setHeader('Location', `/api/uploads/${upload.id}`);
-    response.setHeader('Upload-Expires', upload.expires_at.toUTCString());
     if (bringsPart(request.headers)) await this.take(upload, sum, undefined, request, response);
-    else await this.append.finish(upload, lockTokens(request.headers));
+    else tellTime(await this.append.finish(upload, lockTokens(request.headers)), response);
   }
 
   @Head(':id')
@@ -95,7 +96,7 @@ export class TusController {
     summary: 'How far an upload has come (tus).',
     answers: { 200: null },
     headers: TUS,
-    problems: ['tus-version'],
+    problems: ['tus-version', 'upload-lost'],
   })
   async look(
     @CurrentCaller() { accountId }: Caller,
@@ -103,14 +104,7 @@ export class TusController {
     @Req() request: Request,
     @Res() response: Response,
   ): Promise<void> {
-    requireTus(request, response);
-    response.setHeader('Cache-Control', 'no-store');
-    const upload = await this.append.finish(await this.uploads.find(accountId, id), lockTokens(request.headers));
-    response.setHeader('Upload-Offset', upload.offset);
-    if (upload.length === null) response.setHeader('Upload-Defer-Length', '1');
-    else response.setHeader('Upload-Length', upload.length);
-    if (upload.metadata !== '') response.setHeader('Upload-Metadata', upload.metadata);
-    if (!upload.published) response.setHeader('Upload-Expires', upload.expires_at.toUTCString());
+    await this.tell(accountId, id, request, response);
     response.end();
   }
 
@@ -130,6 +124,7 @@ export class TusController {
     },
     problems: [
       'upload-offset',
+      'upload-lost',
       'body-unexpected',
       'too-large',
       'checksum-mismatch',
@@ -158,11 +153,11 @@ export class TusController {
   @HttpCode(204)
   @Access(USERS)
   @Describe({
-    summary: 'PATCH or DELETE, for those who cannot send it (tus).',
+    summary: 'HEAD, PATCH or DELETE, for those who cannot send it (tus).',
     answers: { 204: null },
     rawBody: PART,
-    headers: { ...TUS, 'X-HTTP-Method-Override': 'PATCH or DELETE' },
-    problems: ['method-not-allowed', 'tus-version'],
+    headers: { ...TUS, 'X-HTTP-Method-Override': 'HEAD, PATCH or DELETE' },
+    problems: ['method-not-allowed', 'tus-version', 'upload-offset', 'upload-lost'],
   })
   async instead(
     @CurrentCaller() caller: Caller,
@@ -170,9 +165,13 @@ export class TusController {
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<void> {
+    requireTus(request, response);
     const method = String(request.headers['x-http-method-override'] ?? '').toUpperCase();
+    if (method === 'HEAD') return this.tell(caller.accountId, params.id, request, response);
     if (method === 'DELETE') return this.giveUp(caller, params, request, response);
-    return this.goOn(caller, params, request, response);
+    if (method === 'PATCH') return this.goOn(caller, params, request, response);
+    response.setHeader('Allow', 'OPTIONS, HEAD, PATCH, DELETE');
+    throw new OverrideUnfit();
   }
 
   @Delete(':id')
@@ -187,6 +186,17 @@ export class TusController {
   ): Promise<void> {
     requireTus(request, response);
     await this.uploads.giveUp(accountId, id);
+  }
+
+  private async tell(account: string, id: string, request: Request, response: Response): Promise<void> {
+    requireTus(request, response);
+    response.setHeader('Cache-Control', 'no-store');
+    const upload = await this.append.finish(await this.uploads.find(account, id), lockTokens(request.headers));
+    response.setHeader('Upload-Offset', upload.offset);
+    if (upload.length === null) response.setHeader('Upload-Defer-Length', '1');
+    else response.setHeader('Upload-Length', upload.length);
+    if (upload.metadata !== '') response.setHeader('Upload-Metadata', upload.metadata);
+    tellTime(upload, response);
   }
 
   private async take(
@@ -209,13 +219,23 @@ export class TusController {
     if (part.cut) throw part.cut;
     response.setHeader('Upload-Offset', appended.upload.offset);
     if (appended.file) response.setHeader('ETag', appended.file.etag);
-    else response.setHeader('Upload-Expires', appended.upload.expires_at.toUTCString());
+    tellTime(appended.upload, response);
   }
 }
 
-/** Every answer but that to OPTIONS says the version that it speaks; one that refuses says which there are. */
-function requireTus(request: Request, response: Response): void {
+/** Until when an unfinished upload goes on. */
+function tellTime(upload: Upload, response: Response): void {
+  if (!upload.published) response.setHeader('Upload-Expires', upload.expires_at.toUTCString());
+}
+
+/** Every answer says the version that it speaks, also those that never come to the handlers above. */
+export function sayVersion(_request: Request, response: Response, next: () => void): void {
   response.setHeader('Tus-Resumable', TUS_VERSION);
+  next();
+}
+
+/** An answer that refuses another version says which there are. */
+function requireTus(request: Request, response: Response): void {
   if (request.headers['tus-resumable'] === TUS_VERSION) return;
   response.setHeader('Tus-Version', TUS_VERSION);
   throw new TusUnspoken();
