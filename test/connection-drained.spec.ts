@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Job } from '#contracts';
+import { Database } from '../src/database/index.js';
 import { Worker } from '../src/jobs/index.js';
 import { ReadFile } from '../src/transfers/index.js';
 import { Client } from './support/client.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { blobsOnDisk, inside, intruder, upkeep } from './support/inside.js';
+import { whileItEnds } from './support/last-moment.js';
 import { newPerson, signIn } from './support/people.js';
 import { connectPlaces, type TestPlace, type TestPlaces } from './support/places.js';
 
@@ -20,13 +22,14 @@ beforeAll(async () => {
   gateway = await startGateway({ environment: { TESSERA_CHUNK_BYTES: String(CHUNK) } });
   admin = new Client(gateway, await signIn(gateway));
   clients.push(admin);
-  places = await connectPlaces(admin, 9);
+  places = await connectPlaces(admin, 12);
 });
 afterAll(async () => {
   for (const client of clients) client[Symbol.dispose]();
   await gateway?.stop();
   await places?.[Symbol.asyncDispose]();
 });
+afterEach(() => void vi.restoreAllMocks());
 
 async function personWith(data: number, parity: number, on: readonly TestPlace[]): Promise<Client> {
   const person = new Client(gateway, (await newPerson(gateway, admin.token, ['user'])).token);
@@ -168,6 +171,49 @@ describe('draining a connection', () => {
     await ends(id);
     expect((await jobOf(id)).progress.note).toMatch(/^Left off/);
     expect((await person.put('taken', randomBytes(10))).status).toBe(201);
+    expect((await admin.send(drainOf(first), { method: 'DELETE' })).status).toBe(204);
+  });
+
+  /** A drain that waits, and whose pieces find a place when it looks again. */
+  async function waitingDrain(): Promise<{ first: TestPlace; id: string }> {
+    const [first, second, third] = places.all.slice(-8, -5) as [TestPlace, TestPlace, TestPlace];
+    const person = await personWith(1, 1, [first, second]);
+    await person.put('wanted-elsewhere', randomBytes(CHUNK));
+    const id = await drain(first);
+    await expect.poll(async () => (await jobOf(id)).progress.note).toMatch(/no other place/);
+    const connections = [first, second, third].map((place) => place.id);
+    await person.json('PATCH', '/api/users/me/default-storage', { data: 1, parity: 1, connections });
+    return { first, id };
+  }
+
+  it('is not left off by a job that has seen so, where its owner wants it again before that has ended', async () => {
+    const { first, id } = await waitingDrain();
+    const database = inside(gateway, Database);
+    const query = database.query.bind(database);
+    let again: Promise<string> | undefined;
+    vi.spyOn(database, 'query').mockImplementation(async (text, values) => {
+      const rows = await query(text, values);
+      if (again === undefined && values?.[0] === first.id && rows[0]?.['drain_since'] === null)
+        await (again = drain(first));
+      return rows as never[];
+    });
+    expect((await admin.send(drainOf(first), { method: 'DELETE' })).status).toBe(204);
+    await ends(id);
+    expect(await again).toBe(id);
+    expect(await liesOn(first)).toBe(0);
+    expect((await jobOf(id)).progress.note).toMatch(/^Nothing lies there/);
+    expect((await admin.send(drainOf(first), { method: 'DELETE' })).status).toBe(204);
+  });
+
+  it('is begun by another job, where its owner wants it again while that one ends', async () => {
+    const { first, id } = await waitingDrain();
+    const again = whileItEnds(gateway, () => drain(first));
+    expect((await admin.send(drainOf(first), { method: 'DELETE' })).status).toBe(204);
+    await ends(id);
+    expect((await jobOf(id)).progress.note).toMatch(/^Left off/);
+    expect(await again).not.toBe(id);
+    await ends(await again);
+    expect(await liesOn(first)).toBe(0);
     expect((await admin.send(drainOf(first), { method: 'DELETE' })).status).toBe(204);
   });
 

@@ -5,11 +5,13 @@ import type { Job } from '#contracts';
 import { ConnectionAway, type StorageProvider } from '#storage';
 import { ConnectionPool } from '../src/connections/index.js';
 import { ReadFile } from '../src/transfers/index.js';
+import { JobRun } from '../src/jobs/job-run.js';
 import { LapsedMoves } from '../src/upkeep/moving/index.js';
 import { SpreadChunk } from '../src/upkeep/spreading/spread-chunk.js';
 import { Client } from './support/client.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { blobsOnDisk, inside, intruder, standStill, upkeep } from './support/inside.js';
+import { whileItEnds } from './support/last-moment.js';
 import { newPerson, signIn } from './support/people.js';
 import { connectPlaces, type TestPlace, type TestPlaces } from './support/places.js';
 
@@ -263,6 +265,41 @@ describe('files that are spread anew', () => {
     goOn.resolve();
     await expect.poll(async () => (await jobOf(person, id)).state, { timeout: 20_000, interval: 30 }).toBe('done');
     vi.restoreAllMocks();
+    await areSound(person, files, { data: 1, parity: 2 });
+  });
+
+  it('end as they are wanted by then, where another spread was applied when all was done', async () => {
+    const person = await newClient();
+    await wants(person, { data: 1, parity: 0 });
+    const files = await filesOf(person);
+    const progress = JobRun.prototype.progress;
+    let again: Promise<string> | undefined;
+    const another = async (): Promise<string> => {
+      await wants(person, { data: 1, parity: 2 });
+      return apply(person);
+    };
+    vi.spyOn(JobRun.prototype, 'progress').mockImplementation(async function (this: JobRun, told) {
+      if (again === undefined && 'account' in this.ids && 'note' in told) await (again = another());
+      return progress.call(this, told);
+    });
+    await wants(person, { data: 2, parity: 1 });
+    const { id } = await applied(person);
+    expect(await again).toBe(id);
+    await areSound(person, files, { data: 1, parity: 2 });
+  });
+
+  it('are spread by another job, where another spread is applied while the first one ends', async () => {
+    const person = await newClient();
+    await wants(person, { data: 1, parity: 0 });
+    const files = await filesOf(person);
+    const again = whileItEnds(gateway, async () => {
+      await wants(person, { data: 1, parity: 2 });
+      return apply(person);
+    });
+    await wants(person, { data: 2, parity: 1 });
+    const { id } = await applied(person);
+    expect(await again).not.toBe(id);
+    await expect.poll(async () => (await jobOf(person, await again)).state, { timeout: 20_000 }).toBe('done');
     await areSound(person, files, { data: 1, parity: 2 });
   });
 

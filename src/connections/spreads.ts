@@ -3,7 +3,7 @@ import { sep } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Candidate } from '#dispersal';
 import { Config } from '../config/index.js';
-import { Database } from '../database/index.js';
+import { Database, type Sql } from '../database/index.js';
 import { aliveGateways } from '../gateways/index.js';
 import { ConnectionHealth } from './connection-health.js';
 import { connectionsOpenTo, setSpread, spreadOf, type ConnectionRow, type SpreadRow } from './connections.store.js';
@@ -35,8 +35,8 @@ export class Spreads {
     @Inject(Config) private readonly config: Config,
   ) {}
 
-  async of(account: string): Promise<SpreadRow> {
-    return (await spreadOf(this.database, account)) ?? USUAL;
+  async of(account: string, sql: Sql = this.database): Promise<SpreadRow> {
+    return (await spreadOf(sql, account)) ?? USUAL;
   }
 
   /** Refuses what the account's connections cannot hold; later losses are another matter, and no reason to refuse. */

@@ -1,6 +1,6 @@
 import type { Database, Sql } from '../database/index.js';
 import { JobLost } from './faults.js';
-import { holdJob, noteProgress, type ClaimedJob } from './jobs.store.js';
+import { endJob, holdJob, noteProgress, type ClaimedJob } from './jobs.store.js';
 import type { Progress } from './progress.js';
 
 /** How often progress is written down; the last word of a run always is. */
@@ -62,5 +62,14 @@ export class JobRun {
    */
   async hold(sql: Sql): Promise<void> {
     if (!(await holdJob(sql, this.job))) throw new JobLost();
+  }
+
+  /**
+   * For a job that is asked for again while it runs: inside the transaction that held it and saw nothing left to do, ends
+   * it, with its last words. Who asked before is seen by what is read after `hold`; who asks from then on begins another.
+   */
+  async end(sql: Sql, words: Progress = {}): Promise<void> {
+    await noteProgress(sql, this.job, { ...this.unwritten, ...words });
+    if (!(await endJob(sql, this.job, 'done', null))) throw new JobLost();
   }
 }

@@ -74,6 +74,12 @@ async function reaches(at: Site, { id }: Job, state: Job['state']): Promise<Job>
 
 /** Whatever was put off is due now. */
 const timePasses = () => store.database.query(`update jobs set next_at = now() - interval '1 minute'`);
+const somebodyWaits = async (): Promise<boolean> => {
+  const waiting = await store.database.query(
+    `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+  );
+  return waiting.length > 0;
+};
 const kill = ({ lease }: Site) =>
   store.database.query(`update gateways set alive_until = now() where id = $1`, [lease.id]);
 
@@ -100,6 +106,28 @@ describe('a job', () => {
     await expect(store.database.tx((sql) => here.jobs.enqueue(sql, other))).rejects.toThrow(JobKindUnfit);
     const insert = `insert into jobs (id, kind, ids) values (gen_random_uuid(), 'usual', '{"thing": "secret"}')`;
     await expect(store.database.query(insert)).rejects.toThrow('jobs_ids_check');
+  });
+
+  it('that ends with a transaction is not the answer to who asks while that lasts', async () => {
+    const ids = { thing: randomUUID() };
+    let asking: Promise<Job> | undefined;
+    const here = await site(
+      {
+        run: (run) =>
+          store.database.tx(async (sql) => {
+            await run.hold(sql);
+            asking = ask(here, ids);
+            await until(somebodyWaits);
+            await run.end(sql);
+          }),
+      },
+      false,
+    );
+    const job = await ask(here, ids);
+    await here.runs.deliver(job.id);
+    expect(await here.jobs.get(owner, job.id)).toMatchObject({ state: 'done', error: null });
+    expect(await asking).toMatchObject({ state: 'waiting' });
+    expect((await asking)?.id).not.toBe(job.id);
   });
 
   it('that is under way already is not begun beside itself', async () => {

@@ -47,7 +47,10 @@ export class DrainJob implements OnModuleInit {
     let toldAt = -Infinity;
     for (let after = ''; ;) {
       const row = await drainOf(this.database, connection);
-      if (!row?.drain_since) return job.progress({ note: 'Left off: new files go there again.' });
+      if (!row?.drain_since) {
+        if (await this.ends(job, connection)) return;
+        continue;
+      }
       if (performance.now() - toldAt > TELL_MS) {
         await this.tell(job, row, await blobsOn(this.database, connection));
         toldAt = performance.now();
@@ -59,7 +62,7 @@ export class DrainJob implements OnModuleInit {
     }
     const left = await leftOn(this.database, connection);
     await this.tell(job, await drainOf(this.database, connection), left.blobs);
-    if (left.blobs === 0) return this.end(job, connection);
+    if (left.blobs === 0) return (await this.ends(job, connection)) ? undefined : this.run(job);
     const note = waitsFor(left, tally);
     await job.progress({ note });
     throw new NotYet(note, tally.counts.moved > 0 ? 1 : AGAIN_SECONDS);
@@ -70,13 +73,24 @@ export class DrainJob implements OnModuleInit {
     return job.progress({ done: total - left, total, note: null });
   }
 
-  private async end(job: JobRun, connection: string): Promise<void> {
-    await this.database.tx(async (sql) => {
+  /**
+   * Whether there is nothing to do any more, as its rows say once nobody can be told of this very job: it may have been
+   * left off, asked for again, or reached by something that was planned before. If so, the job has ended.
+   */
+  private ends(job: JobRun, connection: string): Promise<boolean> {
+    return this.database.tx(async (sql) => {
       await job.hold(sql);
+      const row = await drainOf(sql, connection);
+      if (!row?.drain_since) {
+        await job.end(sql, { note: 'Left off: new files go there again.' });
+        return true;
+      }
+      if ((await blobsOn(sql, connection)) > 0) return false;
       const { account } = job;
       await this.audit.append(sql, { account, action: 'connection.drained', subject: connection, details: {} });
+      await job.end(sql, { note: 'Nothing lies there any more: it can be removed.' });
+      return true;
     });
-    await job.progress({ note: 'Nothing lies there any more: it can be removed.' });
   }
 }
 

@@ -6,7 +6,7 @@ import { inSecondLine } from '#storage';
 import { Spreads } from '../../connections/index.js';
 import { Database } from '../../database/index.js';
 import { JobKinds, type JobRun, Jobs, NotYet } from '../../jobs/index.js';
-import { type Counts, SpreadingWork } from './spreading-work.js';
+import { type Counts, SpreadingWork, type Wanted } from './spreading-work.js';
 
 const SPREAD_ANEW = 're-spread';
 
@@ -42,7 +42,7 @@ export class SpreadAnew implements OnModuleInit {
   /** Asked again while it is under way, the same job. */
   begin(account: string): Promise<Job> {
     return this.database.tx(async (sql) => {
-      const { data, parity } = await this.spreads.of(account);
+      const { data, parity } = await this.spreads.of(account, sql);
       const details = { data, parity };
       await this.audit.append(sql, { actor: account, account, action: 'storage.applied', subject: account, details });
       return this.jobs.enqueue(sql, { kind: SPREAD_ANEW, account, ids: { account } });
@@ -54,12 +54,22 @@ export class SpreadAnew implements OnModuleInit {
     const to = await this.spreads.of(account);
     const counts = await this.work.chunks(job, account, to);
     const homeless = to.connections === null ? 0 : await this.work.elsewhere(job, account, to.connections);
-    // Who wanted another one meanwhile, and asked for it to be applied, was told of this very job.
-    if (!isDeepStrictEqual(await this.spreads.of(account), to)) return this.run(job);
     const note = inWords(counts, homeless);
     await job.progress({ note });
     const later = (counts.nowhere ?? 0) + (counts.busy ?? 0) + (counts.unreadable ?? 0) + homeless;
+    if (!(await this.isStill(job, to, later === 0))) return this.run(job);
     if (later > 0) throw new NotYet(note ?? 'Looked at again.', AGAIN_SECONDS);
+  }
+
+  /** Who wanted another one meanwhile, and asked for it to be applied, was told of this very job: else it ends here. */
+  private isStill(job: JobRun, to: Wanted, ends: boolean): Promise<boolean> {
+    return this.database.tx(async (sql) => {
+      await job.hold(sql);
+      const wanted = await this.spreads.of(job.ids['account'] as string, sql);
+      if (!isDeepStrictEqual(wanted, to)) return false;
+      if (ends) await job.end(sql);
+      return true;
+    });
   }
 }
 

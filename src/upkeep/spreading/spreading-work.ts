@@ -18,7 +18,7 @@ const SHARDS_AT_ONCE = 60;
 const NOTHING = '00000000-0000-0000-0000-000000000000';
 
 /** The account's default storage, as it is at this moment. */
-type Wanted = Awaited<ReturnType<Spreads['of']>>;
+export type Wanted = Awaited<ReturnType<Spreads['of']>>;
 export type Counts = Partial<Record<SpreadOutcome, number>>;
 
 /** Goes through all that an account has stored, and through what lies on connections that it does not want. */
