@@ -1,5 +1,6 @@
 import type { Sql } from '../database/index.js';
 import type { NewContent } from './draft.store.js';
+import { inLockOrder } from './lock-order.store.js';
 
 /**
  * Gives an open draft up: its key is destroyed and its blobs condemned, in one transaction. False
@@ -13,9 +14,11 @@ export async function abandonDraft(sql: Sql, draft: { account: string; id: strin
   );
   if (ended.length === 0) return false;
   await sql.execute(
-    `update blobs set state = 'condemned', condemned_at = now()
-     where account = $1 and state in ('intended', 'live')
-       and id in (select blob from shards where account = $1 and content = $2)`,
+    `with given_up as (
+       ${inLockOrder(`blobs b where b.account = $1 and b.state in ('intended', 'live')
+         and b.id in (select blob from shards where account = $1 and content = $2)`)}
+     )
+     update blobs b set state = 'condemned', condemned_at = now() from given_up g where b.account = $1 and b.id = g.id`,
     [draft.account, draft.id],
   );
   return true;

@@ -1,4 +1,5 @@
 import type { Sql } from '../database/index.js';
+import { inLockOrder } from './lock-order.store.js';
 
 /** A chunk that is sealed and about to be sent, with the plan for its shards: what a retry follows. */
 export interface IntendedChunk {
@@ -100,9 +101,11 @@ export async function dropChunksFrom(sql: Sql, draft: { account: string; id: str
   // An intent holds this row shared: whichever is under way is seen by both statements below, or by neither.
   await sql.query(`select 1 from contents where account = $1 and id = $2 for update`, [draft.account, draft.id]);
   await sql.execute(
-    `update blobs set state = 'condemned', condemned_at = now()
-     where account = $1 and state in ('intended', 'live')
-       and id in (select blob from shards where account = $1 and content = $2 and chunk >= $3)`,
+    `with given_up as (
+       ${inLockOrder(`blobs b where b.account = $1 and b.state in ('intended', 'live')
+         and b.id in (select blob from shards where account = $1 and content = $2 and chunk >= $3)`)}
+     )
+     update blobs b set state = 'condemned', condemned_at = now() from given_up g where b.account = $1 and b.id = g.id`,
     [draft.account, draft.id, index],
   );
   await sql.execute(`delete from chunks where account = $1 and content = $2 and index >= $3`, [

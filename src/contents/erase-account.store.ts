@@ -1,4 +1,5 @@
 import type { Sql } from '../database/index.js';
+import { inLockOrder } from './lock-order.store.js';
 
 /** Destroys the keys of all contents of an account, of drafts too: whoever fills one finds it given up. */
 export async function eraseContents(sql: Sql, account: string): Promise<number> {
@@ -18,9 +19,10 @@ export async function condemnBlobs(sql: Sql, account: string, after: string, mos
   const rows = await sql.query<{ last: string | null }>(
     `with part as (
        select id from blobs where account = $1 and id > $2 order by id limit $3
+     ), held as (
+       ${inLockOrder(`part p join blobs b on b.account = $1 and b.id = p.id and b.state in ('intended', 'live')`)}
      ), condemned as (
-       update blobs b set state = 'condemned', condemned_at = now() from part
-       where b.account = $1 and b.id = part.id and b.state in ('intended', 'live')
+       update blobs b set state = 'condemned', condemned_at = now() from held h where b.account = $1 and b.id = h.id
      )
      select max(id::text)::uuid as last from part`,
     [account, after, most],
@@ -49,8 +51,10 @@ export function condemnedOf(sql: Sql, account: string): Promise<{ connection: st
 /** What lies on this connection is not deleted any more: nobody will reach it, or it is known to be empty. */
 export async function giveUpBlobs(sql: Sql, account: string, connection: string): Promise<number> {
   return sql.execute(
-    `update blobs set state = 'gone', looked_at = now(), absent_looks = 2
-     where account = $1 and connection = $2 and (state <> 'gone' or absent_looks < 2)`,
+    `with held as (
+       ${inLockOrder(`blobs b where b.account = $1 and b.connection = $2 and (b.state <> 'gone' or b.absent_looks < 2)`)}
+     )
+     update blobs b set state = 'gone', looked_at = now(), absent_looks = 2 from held h where b.account = $1 and b.id = h.id`,
     [account, connection],
   );
 }

@@ -1,4 +1,5 @@
 import type { Sql } from '../database/index.js';
+import { inLockOrder } from './lock-order.store.js';
 import { lockUsage } from './quota.store.js';
 
 /**
@@ -61,10 +62,11 @@ async function condemnBlobsOf(sql: Sql, account: string, contents: readonly stri
   await sql.execute(
     `with moving as (
        delete from moves where account = $1 and content = any($2::uuid[]) returning to_blob
+     ), held as (
+       ${inLockOrder(`blobs b where b.account = $1 and b.state in ('intended', 'live') and b.id in (
+         select blob from shards where account = $1 and content = any($2::uuid[]) union all select to_blob from moving)`)}
      )
-     update blobs set state = 'condemned', condemned_at = now()
-     where account = $1 and state in ('intended', 'live') and id in (
-       select blob from shards where account = $1 and content = any($2::uuid[]) union all select to_blob from moving)`,
+     update blobs b set state = 'condemned', condemned_at = now() from held h where b.account = $1 and b.id = h.id`,
     [account, contents],
   );
 }

@@ -24,7 +24,7 @@ export async function newFaults(sql: Sql, blobs: readonly FaultyBlob[], fault: B
        select b.account, b.id, b.fault is null as fresh from blobs b
        join unnest($1::uuid[], $2::uuid[]) as f(account, id) on b.account = f.account and b.id = f.id
        where b.state = 'live' and b.fault is distinct from $3
-       order by b.account, b.id for update of b
+       order by b.account, b.id for no key update of b
      ), noted as (
        update blobs b set fault = $3, fault_at = coalesce(b.fault_at, now())
        from seen where b.account = seen.account and b.id = seen.id returning b.account, b.connection, seen.fresh

@@ -17,6 +17,7 @@ export {
 export { type BlobFault, noteFaults } from './faults.store.js';
 export { Losses } from './losses.js';
 export { abandonDraft } from './abandon.store.js';
+export { inLockOrder } from './lock-order.store.js';
 export { dropChunksFrom, dropPages } from './draft.store.js';
 export { isLost } from './publication.store.js';
 export { dropPreview, keepPreview, keptPreview, type PreviewPlace, type PreviewRow } from './previews.store.js';
@@ -42,6 +43,7 @@ export {
   countLive,
   countUnproved,
   type KnownBlob,
+  lockBlobs,
   noteListed,
   noteProved,
   noteUnlisted,

@@ -1,4 +1,5 @@
 import type { Sql } from '../database/index.js';
+import { inLockOrder } from './lock-order.store.js';
 
 /** Drafts that have a blob on the connection; open ones are few, so the look begins with them. */
 export function openDraftsOn(sql: Sql, connection: string): Promise<{ account: string; id: string }[]> {
@@ -25,11 +26,13 @@ export async function settleRemovedBlobs(
   const rows = await sql.query<{ last: string | null; settled: number }>(
     `with part as (
        select account, id, name, state <> 'gone' as fresh from blobs where connection = $1 and name > $2 order by name limit $3
+     ), held as (
+       ${inLockOrder('part p join blobs b on b.account = p.account and b.id = p.id')}
      ), wanted as (
        select p.account, p.id, p.fresh, exists (
          select 1 from shards s join contents c on c.account = s.account and c.id = s.content
          where s.account = p.account and s.blob = p.id and c.state in ('open', 'published')) as still
-       from part p
+       from part p join held h on h.account = p.account and h.id = p.id
      ), settled as (
        update blobs b set state = 'gone', looked_at = now(), absent_looks = case when w.still then 0 else 2 end
        from wanted w where b.account = w.account and b.id = w.id and (w.fresh or not w.still and b.absent_looks < 2)

@@ -1,5 +1,6 @@
 import type { Sql } from '../database/index.js';
 import type { BlobFault } from './faults.store.js';
+import { GIVEN, inLockOrder } from './lock-order.store.js';
 
 export interface BlobKey {
   readonly account: string;
@@ -45,10 +46,15 @@ export async function countLive(sql: Sql, connection: string): Promise<number> {
   return rows[0]!.live;
 }
 
+/** For who changes some of them in one way and some in another, in one transaction. */
+export async function lockBlobs(sql: Sql, blobs: readonly BlobKey[]): Promise<void> {
+  await sql.query(`with held as (${inLockOrder(GIVEN)}) select count(*) from held`, keys(blobs));
+}
+
 export async function noteListed(sql: Sql, blobs: readonly BlobKey[]): Promise<void> {
   await sql.execute(
-    `update blobs b set listed_at = now(), unlisted_at = null
-     from unnest($1::uuid[], $2::uuid[]) as l(account, id) where b.account = l.account and b.id = l.id`,
+    `with seen as (${inLockOrder(GIVEN)})
+     update blobs b set listed_at = now(), unlisted_at = null from seen where b.account = seen.account and b.id = seen.id`,
     keys(blobs),
   );
 }
@@ -56,9 +62,9 @@ export async function noteListed(sql: Sql, blobs: readonly BlobKey[]): Promise<v
 /** The first listing that misses a blob keeps its date. */
 export async function noteUnlisted(sql: Sql, blobs: readonly BlobKey[]): Promise<void> {
   await sql.execute(
-    `update blobs b set unlisted_at = coalesce(unlisted_at, now())
-     from unnest($1::uuid[], $2::uuid[]) as l(account, id)
-     where b.account = l.account and b.id = l.id and b.state = 'live'`,
+    `with missed as (${inLockOrder(`${GIVEN} where b.state = 'live'`)})
+     update blobs b set unlisted_at = coalesce(unlisted_at, now())
+     from missed where b.account = missed.account and b.id = missed.id`,
     keys(blobs),
   );
 }
@@ -73,7 +79,7 @@ export async function noteProved(sql: Sql, blobs: readonly BlobKey[], by: 'listi
        select b.account, b.id, b.fault is not null as healed from blobs b
        join unnest($1::uuid[], $2::uuid[]) as f(account, id) on b.account = f.account and b.id = f.id
        where b.state = 'live' and ($3 or b.fault is distinct from 'damaged')
-       order by b.account, b.id for update of b
+       order by b.account, b.id for no key update of b
      )
      update blobs b set proved_at = now(), fault = null, fault_at = null, unlisted_at = null
      from seen where b.account = seen.account and b.id = seen.id returning seen.healed`,

@@ -1,4 +1,5 @@
 import type { Sql } from '../database/index.js';
+import { GIVEN, inLockOrder } from './lock-order.store.js';
 
 /** Open drafts whose gateway is dead or whose own lease ran out, on the database's clock. */
 export function lapsedDrafts(sql: Sql, most: number): Promise<{ account: string; id: string }[]> {
@@ -33,9 +34,9 @@ export function connectionsToSweep(sql: Sql): Promise<{ connection: string }[]> 
 
 export async function markGone(sql: Sql, blobs: readonly CondemnedBlob[]): Promise<void> {
   await sql.execute(
-    `update blobs set state = 'gone', looked_at = now(), absent_looks = 0
-     from unnest($1::uuid[], $2::uuid[]) as g(account, id)
-     where blobs.account = g.account and blobs.id = g.id and blobs.state = 'condemned'`,
+    `with deleted as (${inLockOrder(`${GIVEN} where b.state = 'condemned'`)})
+     update blobs b set state = 'gone', looked_at = now(), absent_looks = 0
+     from deleted d where b.account = d.account and b.id = d.id`,
     [blobs.map((blob) => blob.account), blobs.map((blob) => blob.id)],
   );
 }
@@ -56,10 +57,12 @@ export async function noteLooks(
   sessionMs: number,
 ): Promise<void> {
   await sql.execute(
-    `update blobs set looked_at = now(), absent_looks = case when l.absent then absent_looks + 1 else 0 end
-     from unnest($1::uuid[], $2::uuid[], $3::boolean[]) as l(account, id, absent)
-     where blobs.account = l.account and blobs.id = l.id and blobs.state = 'gone'
-       and looked_at < now() - make_interval(secs => $4)`,
+    `with due as (
+       ${inLockOrder(`${GIVEN} where b.state = 'gone' and b.looked_at < now() - make_interval(secs => $4)`)}
+     )
+     update blobs b set looked_at = now(), absent_looks = case when l.absent then absent_looks + 1 else 0 end
+     from due d join unnest($1::uuid[], $2::uuid[], $3::boolean[]) as l(account, id, absent) on l.account = d.account and l.id = d.id
+     where b.account = d.account and b.id = d.id`,
     [
       looks.map(({ blob }) => blob.account),
       looks.map(({ blob }) => blob.id),
@@ -75,10 +78,12 @@ export async function noteLooks(
  */
 export async function forgetEnded(sql: Sql): Promise<number> {
   await sql.execute(
-    `update blobs b set absent_looks = 2 from contents c, shards s, connections k
-     where c.state in ('abandoned', 'erased') and s.account = c.account and s.content = c.id
-       and b.account = s.account and b.id = s.blob and b.state = 'gone' and b.absent_looks < 2
-       and k.id = b.connection and k.removed_at is not null`,
+    `with forgotten as (
+       ${inLockOrder(`contents c join shards s on s.account = c.account and s.content = c.id
+         join blobs b on b.account = s.account and b.id = s.blob and b.state = 'gone' and b.absent_looks < 2
+         join connections k on k.id = b.connection and k.removed_at is not null where c.state in ('abandoned', 'erased')`)}
+     )
+     update blobs b set absent_looks = 2 from forgotten f where b.account = f.account and b.id = f.id`,
   );
   await sql.execute(
     `delete from shards s using blobs b

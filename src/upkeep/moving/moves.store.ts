@@ -1,4 +1,4 @@
-import type { BlobFault } from '../../contents/index.js';
+import { type BlobFault, inLockOrder } from '../../contents/index.js';
 import type { Sql } from '../../database/index.js';
 
 /** One shard, wherever it lies. */
@@ -176,9 +176,8 @@ export async function abandonMove(sql: Sql, id: ShardId, fence: number): Promise
     `with ended as (
        delete from moves where account = $1 and content = $2 and chunk = $3 and fence = $4
        returning account, to_blob
-     )
-     update blobs b set state = 'condemned', condemned_at = now() from ended e
-     where b.account = e.account and b.id = e.to_blob and b.state in ('intended', 'live')`,
+     ), left_over as (${inLockOrder(OF_ENDED)})
+     update blobs b set state = 'condemned', condemned_at = now() from left_over l where b.account = l.account and b.id = l.id`,
     [id.account, id.content, id.chunk, fence],
   );
 }
@@ -192,15 +191,16 @@ export async function sweepLapsedMoves(sql: Sql, most: number): Promise<number> 
        delete from moves m using lapsed l
        where m.account = l.account and m.content = l.content and m.chunk = l.chunk and m.shard = l.shard
        returning m.account, m.to_blob
-     ), condemned as (
-       update blobs b set state = 'condemned', condemned_at = now() from ended e
-       where b.account = e.account and b.id = e.to_blob and b.state in ('intended', 'live')
+     ), left_over as (${inLockOrder(OF_ENDED)}), condemned as (
+       update blobs b set state = 'condemned', condemned_at = now() from left_over l where b.account = l.account and b.id = l.id
      )
      select count(*) as swept from ended`,
     [most],
   );
   return rows[0]?.swept ?? 0;
 }
+
+const OF_ENDED = `ended e join blobs b on b.account = e.account and b.id = e.to_blob and b.state in ('intended', 'live')`;
 
 /** To be deleted; what lay on a removed connection is not looked for any more, and what is ended stays so. */
 const CONDEMNED = `

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Losses, noteListed, noteProved } from '../../contents/index.js';
+import { lockBlobs, Losses, noteListed, noteProved, noteUnlisted } from '../../contents/index.js';
 import type { Sql } from '../../database/index.js';
 import type { ScrubChange } from './scrubs.store.js';
 import { advance, type Seen, type Turn } from './turn.js';
@@ -11,10 +11,13 @@ export class NoteSeen {
 
   async run(sql: Sql, turn: Turn, seen: Seen, change: ScrubChange): Promise<void> {
     await advance(sql, turn, {});
-    await noteListed(sql, seen.listed);
-    const healed = (await noteProved(sql, seen.proved, 'listing')) + (await noteProved(sql, seen.read, 'reading'));
-    const missing = await this.losses.note(sql, seen.faults.missing, 'missing', 'scrub');
-    const damaged = await this.losses.note(sql, seen.faults.damaged, 'damaged', 'scrub');
+    const { unlisted, listed, proved, read, faults } = seen;
+    await lockBlobs(sql, [unlisted, listed, proved, read, faults.missing, faults.damaged].flat());
+    await noteUnlisted(sql, unlisted);
+    await noteListed(sql, listed);
+    const healed = (await noteProved(sql, proved, 'listing')) + (await noteProved(sql, read, 'reading'));
+    const missing = await this.losses.note(sql, faults.missing, 'missing', 'scrub');
+    const damaged = await this.losses.note(sql, faults.damaged, 'damaged', 'scrub');
     await advance(sql, turn, { ...change, add: { ...change.add, healed, missing, damaged } });
   }
 }

@@ -18,13 +18,21 @@ export interface Turn {
 
 /** What was seen of some blobs. */
 export interface Seen {
+  /** Not shown by a listing, which is to be confirmed. */
+  readonly unlisted: BlobKey[];
   readonly listed: BlobKey[];
   readonly proved: BlobKey[];
   readonly read: BlobKey[];
   readonly faults: Record<BlobFault, BlobKey[]>;
 }
 
-export const nothingSeen = (): Seen => ({ listed: [], proved: [], read: [], faults: { missing: [], damaged: [] } });
+export const nothingSeen = (): Seen => ({
+  unlisted: [],
+  listed: [],
+  proved: [],
+  read: [],
+  faults: { missing: [], damaged: [] },
+});
 
 /** Somebody has begun the scrub anew: what this run would note is looked at once more by the next one. */
 export class RunOver extends Error {}

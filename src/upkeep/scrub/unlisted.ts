@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { BlobName } from '#storage';
-import { type KnownBlob, noteUnlisted, unlistedBlobs } from '../../contents/index.js';
+import { type KnownBlob, unlistedBlobs } from '../../contents/index.js';
 import { Database } from '../../database/index.js';
 import { NoteSeen } from './note-seen.js';
 import { BehindPeople } from './behind-people.js';
@@ -30,22 +30,18 @@ export class Unlisted {
     const blobs = await unlistedBlobs(this.database, scrub.connection, listing, { after: scrub.cursor, most });
     if (blobs.length === 0) return true;
     const seen = nothingSeen();
-    const waiting: KnownBlob[] = [];
     if (scrub.place === 'empty') seen.faults.missing.push(...blobs);
-    else await this.ask(turn, blobs, seen, waiting);
-    await this.database.tx(async (sql) => {
-      await noteUnlisted(sql, waiting);
-      const soon = waiting.length > 0 ? { soon: true } : {};
-      await this.noteSeen.run(sql, turn, seen, { cursor: blobs.at(-1)!.place, ...soon });
-    });
+    else await this.ask(turn, blobs, seen);
+    const soon = seen.unlisted.length > 0 ? { soon: true } : {};
+    await this.database.tx((sql) => this.noteSeen.run(sql, turn, seen, { cursor: blobs.at(-1)!.place, ...soon }));
     return false;
   }
 
-  private async ask(turn: Turn, blobs: readonly KnownBlob[], seen: Seen, waiting: KnownBlob[]): Promise<void> {
+  private async ask(turn: Turn, blobs: readonly KnownBlob[], seen: Seen): Promise<void> {
     const { scrub, job, provider } = turn;
     const now = scrub.asked || scrub.place === 'unmarked';
     await this.behind.each(blobs, job.signal, async (blob) => {
-      if (!now && !blob.missed) return void waiting.push(blob);
+      if (!now && !blob.missed) return void seen.unlisted.push(blob);
       const found = await provider.stat(blob.name as BlobName, { signal: job.signal });
       if (found === null) seen.faults.missing.push(blob);
       // Whether its bytes are right is for a reading to tell.

@@ -1,3 +1,4 @@
+import { inLockOrder } from '../../contents/index.js';
 import type { Sql } from '../../database/index.js';
 import { holdPublished } from '../moving/index.js';
 
@@ -110,9 +111,10 @@ export async function swapSpread(sql: Sql, id: ChunkId, swap: SwapSpread): Promi
   if (ended !== swap.made.length || !(await allStand(sql, id, swap.kept))) return false;
   const others = `select blob from shards where account = $1 and content = $2 and chunk = $3 and shard <> all ($4::int[])`;
   await sql.execute(
-    `update blobs set state = case state when 'gone' then 'gone' else 'condemned' end,
-       condemned_at = coalesce(condemned_at, now()), absent_looks = case state when 'gone' then 2 else absent_looks end
-     where account = $1 and id in (${others}) and state <> 'condemned'`,
+    `with others as (${inLockOrder(`blobs b where b.account = $1 and b.id in (${others}) and b.state <> 'condemned'`)})
+     update blobs b set state = case b.state when 'gone' then 'gone' else 'condemned' end,
+       condemned_at = coalesce(b.condemned_at, now()), absent_looks = case b.state when 'gone' then 2 else b.absent_looks end
+     from others o where b.account = $1 and b.id = o.id`,
     [...key, swap.kept],
   );
   await sql.execute(
