@@ -4,6 +4,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ConnectionList } from '#contracts';
+import { NightlyBackup } from '../src/backup/index.js';
+import { BackupAlert } from '../src/upkeep/backup-alert.js';
 import { ConnectionAlerts } from '../src/upkeep/connection-alerts.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { inside, intruder } from './support/inside.js';
@@ -19,7 +21,7 @@ interface Message {
     id: string;
     event: string;
     state: string;
-    connection: { id: string; provider: string };
+    connection?: { id: string; provider: string };
     text: string;
   };
 }
@@ -55,6 +57,8 @@ beforeAll(async () => {
   });
   const token = await signIn(gateway);
   vault = (await call(gateway, '/api/cloud/connections', { token })).json<ConnectionList>().items[0]!.id;
+  // None is made while we look at what is told of one that is missing.
+  await inside(gateway, NightlyBackup).onApplicationShutdown();
 }, 60_000);
 afterAll(async () => {
   await gateway?.stop();
@@ -161,5 +165,56 @@ describe('An operator', () => {
     await look();
     expect(await told(1)).toEqual(['connection.alarm raised']);
     expect(refusals).toBe(0);
+  });
+
+  /** Among what is told of connections. */
+  const ofBackups = () => received.filter(({ said }) => said.event.startsWith('gateway.'));
+
+  /** As two gateways would, which see the same at once, and then again. */
+  async function lookForBackups(): Promise<void> {
+    const alert = inside(gateway, BackupAlert);
+    await Promise.all([alert.run(), alert.run()]);
+    await alert.run();
+  }
+
+  it('is told once when no backup was made of late, and once when there is one again', async () => {
+    await using database = await intruder(gateway);
+    const events = async (count: number): Promise<string[]> => {
+      await expect.poll(() => ofBackups().length, { timeout: 20_000 }).toBeGreaterThanOrEqual(count);
+      return ofBackups().map(({ said }) => `${said.event} ${said.state}`);
+    };
+    const alerts = async () => (await database.query(`select raised from alerts where connection is null`)).rowCount;
+    await database.query(`insert into backups (id, file, made_at, proved_at, bytes, rows, digest)
+      values (gen_random_uuid(), '/backups/a', now() - interval '27 hours', now() - interval '27 hours', 1, 1, decode(repeat('00', 32), 'hex'))`);
+    await lookForBackups();
+    // Nobody was there that could have made it: it will be made now.
+    expect(await alerts()).toBe(0);
+    await database.query(`update gateways set started_at = now() - interval '3 hours'`);
+    await lookForBackups();
+    expect(await events(1)).toEqual(['gateway.backup-overdue raised']);
+    expect(ofBackups()[0]!.said).not.toHaveProperty('connection');
+    expect(ofBackups()[0]!.body).not.toContain('/backups/a');
+    // A gateway that starts anew says nothing of what is over, nor what was said.
+    await database.query(`update gateways set started_at = now()`);
+    await lookForBackups();
+    expect(await alerts()).toBe(1);
+    await database.query(`update backups set made_at = now(), proved_at = now()`);
+    await lookForBackups();
+    expect(await events(2)).toEqual(['gateway.backup-overdue raised', 'gateway.backup-overdue cleared']);
+  });
+
+  it('is told of a gateway that has never made one, but not before it could have', async () => {
+    await using database = await intruder(gateway);
+    await database.query('delete from backups');
+    await database.query('delete from alerts where connection is null');
+    await database.query(`update gateways set started_at = now() - interval '3 hours'`);
+    await lookForBackups();
+    await lookForBackups();
+    const { rowCount } = await database.query(`select 1 from alerts where connection is null`);
+    expect(rowCount).toBe(0);
+    await database.query(`update accounts set created_at = now() - interval '27 hours'`);
+    await lookForBackups();
+    const { rows } = await database.query(`select raised, over from alerts where connection is null`);
+    expect(rows).toEqual([{ raised: true, over: false }]);
   });
 });

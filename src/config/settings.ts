@@ -165,7 +165,7 @@ export const settings = z.object({
     .serverUrl(['https:', 'http:'])
     .optional()
     .describe(
-      'An address that is told when a connection fails, is full, has to be connected anew, has lost something or raises an alarm, and when that is over. A private one has to stand in `TESSERA_ALLOW_HOSTS`.',
+      'An address that is told when a connection fails, is full, has to be connected anew, has lost something or raises an alarm, or when there is no backup of late, and when that is over. A private one has to stand in `TESSERA_ALLOW_HOSTS`.',
     ),
   TESSERA_ALERT_SECRET: kind.secret(16).optional().describe('What these messages are signed with.'),
   TESSERA_WORKER_SOCKET: kind

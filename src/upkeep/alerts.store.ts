@@ -2,6 +2,9 @@ import type { Sql } from '../database/index.js';
 
 export type Condition = 'alarm' | 'failing' | 'full' | 'losses' | 'needs-reconnect';
 
+/** What is about the gateway itself, and no connection. */
+export type GatewayCondition = 'backup-overdue';
+
 export interface WatchedConnection {
   readonly id: string;
   readonly enabled: boolean;
@@ -50,12 +53,47 @@ export async function insertAlert(
   ]);
 }
 
+/**
+ * How old the newest backup is that was proved and is still there, or the first account where there is none; and for how
+ * long somebody has been there to make one.
+ */
+export async function newestBackup(sql: Sql): Promise<{ ageSeconds: number; watchedSeconds: number }> {
+  const rows = await sql.query<{ age: number | null; watched: number | null }>(
+    `select extract(epoch from now() - coalesce((select max(made_at) from backups where expired_at is null),
+         (select min(created_at) from accounts)))::double precision as age,
+       (select extract(epoch from now() - min(started_at))::double precision from gateways where alive_until > now()) as watched`,
+  );
+  return { ageSeconds: rows[0]?.age ?? 0, watchedSeconds: rows[0]?.watched ?? 0 };
+}
+
+/** Raises what is about the gateway itself; false where that stands already. */
+export async function raiseStanding(sql: Sql, id: string, condition: GatewayCondition): Promise<boolean> {
+  const added = await sql.execute(
+    `insert into alerts (id, condition, raised) values ($1, $2, true)
+     on conflict (condition) where connection is null and raised and not over do nothing`,
+    [id, condition],
+  );
+  return added > 0;
+}
+
+/** The same when it is over; false where nothing was raised. */
+export async function clearStanding(sql: Sql, id: string, condition: GatewayCondition): Promise<boolean> {
+  const added = await sql.execute(
+    `with ended as (
+       update alerts set over = true where connection is null and condition = $2 and raised and not over returning condition
+     )
+     insert into alerts (id, condition, raised) select $1, condition, false from ended`,
+    [id, condition],
+  );
+  return added > 0;
+}
+
 export interface AlertRow {
   readonly id: string;
-  readonly connection: string;
-  readonly provider: string;
+  readonly connection: string | null;
+  readonly provider: string | null;
   readonly house: boolean;
-  readonly condition: Condition;
+  readonly condition: Condition | GatewayCondition;
   readonly raised: boolean;
   readonly created_at: Date;
   readonly delivered_at: Date | null;
@@ -65,7 +103,7 @@ export async function alertById(sql: Sql, id: string): Promise<AlertRow | undefi
   const rows = await sql.query<AlertRow>(
     `select a.id, a.connection, c.provider, c.account is null as house, a.condition, a.raised, a.created_at,
        a.delivered_at
-     from alerts a join connections c on c.id = a.connection where a.id = $1`,
+     from alerts a left join connections c on c.id = a.connection where a.id = $1`,
     [id],
   );
   return rows[0];
@@ -76,5 +114,6 @@ export async function noteDelivered(sql: Sql, id: string): Promise<void> {
 }
 
 export async function forgetOldAlerts(sql: Sql): Promise<void> {
-  await sql.execute(`delete from alerts where created_at < now() - interval '90 days'`);
+  const standing = 'connection is null and raised and not over';
+  await sql.execute(`delete from alerts where created_at < now() - interval '90 days' and not (${standing})`);
 }

@@ -5,16 +5,20 @@ import { Outbound } from '#storage';
 import { Config } from '../config/index.js';
 import { Database } from '../database/index.js';
 import { JobKinds } from '../jobs/index.js';
-import { alertById, type AlertRow, type Condition, noteDelivered } from './alerts.store.js';
+import { alertById, type AlertRow, type Condition, type GatewayCondition, noteDelivered } from './alerts.store.js';
 
 export const ALERT_JOB = 'alert';
 /** With pauses of up to ten minutes, a receiver may be away for a good day. */
 const ATTEMPTS = 150;
 
-const WORDS: Readonly<Record<Condition, readonly [string, string]>> = {
+const WORDS: Readonly<Record<Condition | GatewayCondition, readonly [string, string]>> = {
   alarm: [
     'What lies in the folder of a connection is not what was put there. Nothing is written or deleted there until an admin has looked.',
     'The alarm of a connection is over.',
+  ],
+  'backup-overdue': [
+    'No backup of the gateway was made and proved for more than 26 hours, though one is wanted every night.',
+    'A backup of the gateway was made and proved again, or none is wanted any more.',
   ],
   failing: ['A connection has been failing for more than a minute.', 'A connection that was failing works again.'],
   full: ['A connection is full: new files go elsewhere.', 'A connection that was full has room again.'],
@@ -87,9 +91,9 @@ export class SendAlert implements OnModuleInit {
       id,
       at: at.toISOString(),
       gateway: this.config.publicUrl,
-      event: `connection.${condition}`,
+      event: connection === null ? `gateway.${condition}` : `connection.${condition}`,
       state: raised ? 'raised' : 'cleared',
-      connection: { id: connection, provider, house },
+      ...(connection !== null && { connection: { id: connection, provider, house } }),
       text: WORDS[condition][raised ? 0 : 1],
     };
   }

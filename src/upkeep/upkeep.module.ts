@@ -3,6 +3,7 @@ import { ConnectionsModule } from '../connections/index.js';
 import { ContentsModule } from '../contents/index.js';
 import { FilesModule } from '../files/index.js';
 import { JobsModule } from '../jobs/index.js';
+import { BackupAlert } from './backup-alert.js';
 import { ConnectionAlerts } from './connection-alerts.js';
 import { DurabilityModule } from './durability/index.js';
 import { HomesModule } from './homes/index.js';
@@ -21,7 +22,7 @@ import { UpkeepRounds } from './upkeep-rounds.js';
 
 /**
  * What is done while nobody looks: erasing what lay in the trash for long enough, and versions that are too many; giving up lapsed drafts, deleting condemned blobs, settling what
- * dead gateways held, writing markers on, trying connections at the start, telling an operator of those in trouble. Alone deletes blobs. Works on ciphertext, with no data key.
+ * dead gateways held, writing markers on, trying connections at the start, telling an operator of those in trouble, and of a backup that was not made. Alone deletes blobs. Works on ciphertext, with no data key.
  */
 @Module({
   imports: [
@@ -36,6 +37,7 @@ import { UpkeepRounds } from './upkeep-rounds.js';
     SpreadingModule,
   ],
   providers: [
+    BackupAlert,
     ConnectionAlerts,
     SendAlert,
     Sweep,
