@@ -220,6 +220,20 @@ describe('a place that hangs', () => {
     expect([result.equals(sealed), ms <= 1500]).toEqual([true, true]);
   });
 
+  it('once is asked again where all others hang for good', async () => {
+    const places = await placesOf(1, 2, { 0: HANGS, 2: HANGS });
+    const memory = places.kept[1]!;
+    const get = memory.get.bind(memory);
+    let asked = 0;
+    memory.get = async function* (...what) {
+      if ((asked += 1) === 1) await clock.sleep(1e9, what[2]?.signal);
+      yield* get(...what);
+    };
+    const { ms, result } = await timed(places.read());
+    // The first, the second, the third; then nobody is left, and who was late may have been so for once.
+    expect([result.equals(sealed), ms, asked]).toEqual([true, 800, 2]);
+  });
+
   it('beside one that lies is not waited for while all are compared', async () => {
     const places = await placesOf(4, 2, { 1: HANGS });
     places.kept[2]!.blobs.set(BLOB, someBytes(places.kept[2]!.blobs.get(BLOB)!.length, 'garbage'));

@@ -8,6 +8,7 @@ import type { Sql } from '../../database/index.js';
 import { Metrics } from '../../health/index.js';
 import { chunksByLossesLeft, faultsByKind, movesByReason, scrubAges, spooledShards } from './gateway-figures.store.js';
 import { CountWeakChunks } from './count-weak-chunks.js';
+import { countPart, nextToCount } from './weak-chunks.store.js';
 import { durabilityBelow, filesAtRisk, leastParity, placesOfAccount, weakOfAccount } from './durability.store.js';
 
 /** 1,000,000 in `npm run search:durability`. */
@@ -222,6 +223,37 @@ describe('the chunks that are known to be weak', () => {
     expect(await weakAsCounted(account)).toEqual([]);
   });
 
+  it('are held by whoever counts one, before it is counted: two that were kept waiting do not both count without the other', async () => {
+    const account = await accountWith(8);
+    const [first, second] = await shardsOf(account, 2);
+    await note(account, [first!.blob, second!.blob]);
+    const heal = ({ blob }: Shard) =>
+      sql.execute('update blobs set fault = null, fault_at = null where account = $1 and id = $2', [account.id, blob]);
+    let both: Promise<unknown> = Promise.resolve();
+    await postgres.database.tx(async (tx) => {
+      await tx.query('select 1 from weak_chunks where account = $1 for update', [account.id]);
+      both = Promise.all([heal(first!), heal(second!)]);
+      await waits(2);
+    });
+    await both;
+    expect(await weakAsCounted(account)).toEqual([]);
+  });
+
+  it('are counted anew from the first where a place has come to fail with another one while that was counted', async () => {
+    const account = await accountWith(16);
+    const [moved] = account.connections;
+    const domain = (to: string) => sql.execute('update connections set domain = $2 where id = $1', [moved, to]);
+    const ours = async () => (await nextToCount(sql))!;
+    await domain('elsewhere');
+    expect((await ours()).id).toBe(moved);
+    await postgres.database.tx(async (tx) => void (await countPart(tx, await ours(), 8)));
+    const rest = await ours();
+    await domain('place 1');
+    await postgres.database.tx(async (tx) => void (await countPart(tx, rest, 100)));
+    await count();
+    expect(await weakOfAccount(sql, account.id)).toEqual({ weakened: 16, unreadable: 0, survives: 0 });
+  });
+
   it('are those, too, of which two shards have come to lie in what fails together', async () => {
     const account = await accountWith(8);
     const domain = (connection: string, to: string) =>
@@ -243,11 +275,11 @@ describe('the chunks that are known to be weak', () => {
   });
 });
 
-/** Somebody waits for a lock that another has. */
-async function waits(): Promise<void> {
-  for (let waiting = false; !waiting;) {
-    const rows = await sql.query<{ waiting: boolean }>(
-      `select exists (select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock') as waiting`,
+/** So many wait for a lock that another has. */
+async function waits(many = 1): Promise<void> {
+  for (let waiting = 0; waiting < many;) {
+    const rows = await sql.query<{ waiting: number }>(
+      `select count(*)::int as waiting from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
     );
     waiting = rows[0]!.waiting;
   }

@@ -6,22 +6,33 @@ export interface LeavingCount {
   readonly out: boolean;
   /** Where the counting has come to. */
   readonly after: string;
+  /** What it fails together with, as it is counted. */
+  readonly domain: string;
 }
+
+const LOST = '(k.given_up_at is not null or k.removed_at is not null)';
+const reached = (out: string): string =>
+  `case when k.counted_out is null and k.counting_out = ${out} then k.counted_after else '' end`;
 
 /** A connection that was given up, removed, or taken back, and is not counted so yet. */
 export async function nextToCount(sql: Sql): Promise<LeavingCount | undefined> {
   const rows = await sql.query<LeavingCount>(
-    `with due as (
-       select id, given_up_at is not null or removed_at is not null as out from connections
-     )
-     select k.id, d.out, case when k.counted_out is null and k.counting_out = d.out then k.counted_after else '' end as after
-     from connections k join due d on d.id = k.id where k.counted_out is distinct from d.out limit 1`,
+    `select k.id, ${LOST} as out, ${reached(LOST)} as after, k.domain from connections k
+     where k.counted_out is distinct from ${LOST} limit 1`,
   );
   return rows[0];
 }
 
-/** A batch of its blobs in the order of their names; answers the last name, null when there were no more. */
-export async function countPart(sql: Sql, { id, out, after }: LeavingCount, most: number): Promise<string | null> {
+/**
+ * A batch of its blobs in the order of their names; answers the last name, null when there were no more. How far it came is
+ * noted only where nothing has happened to the connection since it was looked at, and nobody else has counted the same: what
+ * was counted before is counted anew otherwise.
+ */
+export async function countPart(
+  sql: Sql,
+  { id, out, after, domain }: LeavingCount,
+  most: number,
+): Promise<string | null> {
   const rows = await sql.query<{ last: string | null; blobs: number }>(
     `with part as (
        select account, id, name from blobs where connection = $1 and name > $2 order by name limit $3
@@ -36,9 +47,10 @@ export async function countPart(sql: Sql, { id, out, after }: LeavingCount, most
   const { last, blobs } = rows[0]!;
   const ended = blobs < most;
   await sql.execute(
-    `update connections set counted_out = case when $3 then $2::boolean end, counting_out = $2,
-       counted_after = case when $3 then null else $4 end where id = $1`,
-    [id, out, ended, last],
+    `update connections k set counted_out = case when $3 then $2::boolean end, counting_out = $2,
+       counted_after = case when $3 then null else $4 end
+     where k.id = $1 and k.counted_out is distinct from $2 and ${LOST} = $2 and ${reached('$2')} = $5 and k.domain = $6`,
+    [id, out, ended, last, after, domain],
   );
   return ended ? null : last;
 }
