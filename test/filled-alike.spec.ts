@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { JobPage } from '#contracts';
+import { UsualTimes } from '../src/connections/index.js';
 import { Rebalance } from '../src/upkeep/homes/rebalance.js';
 import { Client } from './support/client.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
@@ -75,4 +76,18 @@ it('gives a new connection its share, and leaves it at that', async () => {
   expect((await person.get('kept')).body.equals(plain)).toBe(true);
   const { chunks } = (await person.placement('kept')).json<{ chunks: { shards: { connection: string }[] }[] }>();
   for (const { shards } of chunks) expect(new Set(shards.map(({ connection }) => connection)).size).toBe(2);
+});
+
+it('gives the pieces that are read to the quicker of those places', async () => {
+  const three = places.all.slice(0, 3).map(({ id }) => id);
+  const spread = { data: 2, parity: 1, connections: three };
+  expect((await person.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+  const times = inside(gateway, UsualTimes);
+  for (let nth = 0; nth < 100; nth += 1) times.note(three[1]!, 60_000);
+  expect((await person.put('quick', randomBytes(6 * CHUNK))).status).toBe(201);
+  const { chunks } = (await person.placement('quick')).json<{
+    chunks: { shards: { index: number; connection: string }[] }[];
+  }>();
+  const slow = chunks.flatMap(({ shards }) => shards.filter(({ connection }) => connection === three[1]));
+  expect(slow.map(({ index }) => index)).toEqual(Array(chunks.length).fill(2));
 });

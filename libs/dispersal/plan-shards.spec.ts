@@ -75,6 +75,12 @@ describe('the plan for the shards of a chunk', () => {
     }
   });
 
+  it('gives a parity shard to one that failed lately, however quick it was', () => {
+    const unsteady = candidate('u', { health: 'unsteady', usualMs: 10 });
+    const slow = FIVE.slice(0, 2).map((one) => ({ ...one, usualMs: 900 }));
+    expect(plan([unsteady, ...slow]).places.find(({ connection }) => connection === 'u')?.shard).toBe(2);
+  });
+
   it('places what it can where it cannot place all', () => {
     const found = plan(FIVE.slice(0, 2));
     expect([found.places.length, found.homeless]).toEqual([2, [2]]);

@@ -52,8 +52,8 @@ const UNKNOWN_FREE = 64 * 1024 ** 3;
  * Gives each shard of a chunk a connection in a failure domain of its own. Steady ones come before
  * unsteady ones, then higher priorities; among equals it is drawn with a chance in proportion to free
  * space (weighted rendezvous hashing), so that a file's chunks spread, a retry with the same seed draws
- * the same, and one connection more or less moves few. Of those drawn, the quicker ones get the first
- * shards: data shards are what is read while nothing is missing.
+ * the same, and one connection more or less moves few. Of those drawn, the steady and then the quicker ones get the
+ * first shards: data shards are what is read while nothing is missing.
  */
 export function planShards(candidates: readonly Candidate[], request: PlanRequest): ShardPlan {
   const taken = new Set(request.taken);
@@ -71,7 +71,7 @@ export function planShards(candidates: readonly Candidate[], request: PlanReques
   const places = request.shards.slice(0, chosen.length);
   return {
     places: chosen
-      .toSorted((a, b) => slowness(a) - slowness(b))
+      .toSorted((a, b) => unsteady(a) - unsteady(b) || slowness(a) - slowness(b))
       .map((candidate, nth) => ({
         shard: places[nth] as number,
         connection: candidate.id,
@@ -89,7 +89,6 @@ export function planShards(candidates: readonly Candidate[], request: PlanReques
 }
 
 function ranked(candidates: readonly Candidate[], seed: string): Candidate[] {
-  const unsteady = (candidate: Candidate): number => (candidate.health === 'unsteady' ? 1 : 0);
   return candidates
     .map((candidate) => ({ candidate, draw: drawOf(candidate, seed) }))
     .sort(
@@ -100,6 +99,10 @@ function ranked(candidates: readonly Candidate[], seed: string): Candidate[] {
         (a.candidate.id < b.candidate.id ? -1 : 1),
     )
     .map(({ candidate }) => candidate);
+}
+
+function unsteady({ health }: Candidate): number {
+  return health === 'unsteady' ? 1 : 0;
 }
 
 function drawOf(candidate: Candidate, seed: string): number {

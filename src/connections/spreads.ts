@@ -8,6 +8,7 @@ import { aliveGateways } from '../gateways/index.js';
 import { ConnectionHealth } from './connection-health.js';
 import { connectionsOpenTo, setSpread, spreadOf, type ConnectionRow, type SpreadRow } from './connections.store.js';
 import { SpreadUnmet } from './errors.js';
+import { UsualTimes } from './usual-times.js';
 
 /** One copy, on whichever of the account's connections has room. */
 const USUAL: SpreadRow = { data: 1, parity: 0, connections: null };
@@ -32,6 +33,7 @@ export class Spreads {
   constructor(
     private readonly database: Database,
     private readonly health: ConnectionHealth,
+    private readonly times: UsualTimes,
     @Inject(Config) private readonly config: Config,
   ) {}
 
@@ -55,8 +57,8 @@ export class Spreads {
   }
 
   /**
-   * The spread with the connections that may take a new chunk now, those that failed lately marked as unsteady; and the
-   * vaults where a shard may wait for its own place.
+   * The spread with the connections that may take a new chunk now, those that failed lately marked as unsteady, each with
+   * how long it takes to answer this gateway; and the vaults where a shard may wait for its own place.
    */
   async plan(account: string): Promise<{ spread: SpreadRow; candidates: Candidate[]; spools: Candidate[] }> {
     const { spread, connections, alone } = await this.read(account);
@@ -94,7 +96,9 @@ export class Spreads {
   private candidate(row: ConnectionRow): Candidate {
     const steady = this.health.shunned(row.id) === null;
     const { id, domain, priority } = row;
-    return { id, domain, free: row.space_free, priority, health: steady ? 'healthy' : 'unsteady' };
+    const usualMs = this.times.of(id)?.medianMs;
+    const known = { id, domain, free: row.space_free, priority, health: steady ? 'healthy' : 'unsteady' } as const;
+    return usualMs === undefined ? known : { ...known, usualMs };
   }
 
   /** As vaults are named: without links. */
