@@ -108,8 +108,7 @@ describe.each([
   beforeAll(async () => {
     person = new Client(gateway, (await newPerson(gateway, admin.token, ['user'])).token);
     clients.push(person);
-    const spread = { data, parity, connections: connections.slice(0, data + parity) };
-    expect((await person.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+    await person.spread(data, parity, connections.slice(0, data + parity));
     expect((await person.put('kept', plain)).status).toBe(201);
   });
 

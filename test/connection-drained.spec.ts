@@ -34,8 +34,7 @@ afterEach(() => void vi.restoreAllMocks());
 async function personWith(data: number, parity: number, on: readonly TestPlace[]): Promise<Client> {
   const person = new Client(gateway, (await newPerson(gateway, admin.token, ['user'])).token);
   clients.push(person);
-  const spread = { data, parity, connections: on.map(({ id }) => id) };
-  expect((await person.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+  await person.spread(data, parity, on);
   return person;
 }
 
@@ -150,8 +149,7 @@ describe('draining a connection', () => {
       .poll(async () => (await jobOf(id)).progress.note)
       .toMatch(/no other place to go to\. Each chunk needs 2/);
     expect((await person.get('mirrored')).body.equals(plain)).toBe(true);
-    const wider = apart().map(({ id: one }) => one);
-    await person.json('PATCH', '/api/users/me/default-storage', { data: 1, parity: 1, connections: wider });
+    await person.spread(1, 1, apart());
     await hurried(id);
     await ends(id);
     expect(await liesOn(first)).toBe(0);
@@ -181,8 +179,7 @@ describe('draining a connection', () => {
     await person.put('wanted-elsewhere', randomBytes(CHUNK));
     const id = await drain(first);
     await expect.poll(async () => (await jobOf(id)).progress.note).toMatch(/no other place/);
-    const connections = [first, second, third].map((place) => place.id);
-    await person.json('PATCH', '/api/users/me/default-storage', { data: 1, parity: 1, connections });
+    await person.spread(1, 1, [first, second, third]);
     return { first, id };
   }
 
@@ -227,7 +224,7 @@ describe('draining a connection', () => {
     const pieces: Buffer[] = [];
     const reading = content.read(0, plain.length, 1)[Symbol.asyncIterator]();
     pieces.push((await reading.next()).value as Buffer);
-    await person.json('PATCH', '/api/users/me/default-storage', { data: 1, parity: 0, connections: [second.id] });
+    await person.spread(1, 0, [second]);
     await ends(await drain(first));
     await upkeep(gateway);
     expect((await blobsOnDisk(first.path)).size).toBe(0);

@@ -51,8 +51,7 @@ async function connect(house = false, domain?: string): Promise<{ place: string;
 }
 
 async function choose(connections: string[] | null): Promise<void> {
-  const body = { data: 1, parity: 0, connections };
-  expect((await admin.json('PATCH', '/api/users/me/default-storage', body)).status).toBe(200);
+  await admin.spread(1, 0, connections);
 }
 
 const remove = (client: Client, query = '', connection = id) =>
@@ -105,8 +104,7 @@ describe('a connection on which files lie', () => {
 
   it('says that what lies there as the last good copy would become unreadable', async () => {
     const { id: other } = await connect(false, 'another');
-    const spread = { data: 1, parity: 1, connections: [id, other] };
-    expect((await admin.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+    await admin.spread(1, 1, [id, other]);
     await admin.put('1b/twice', randomBytes(100));
     expect(await look(admin)).toMatchObject({ unreadable: { files: 0 }, degraded: { files: 1 } });
     await query(`update connections set given_up_at = now(), given_up_by = id where id = $1`, [other]);
@@ -181,8 +179,7 @@ describe('a connection on which files lie', () => {
 describe('a connection that holds a copy of what lies elsewhere, too', () => {
   it('goes by force, and every file is read from there', async () => {
     const [one, two] = [await connect(false, 'here'), await connect(false, 'there')];
-    const body = { data: 1, parity: 1, connections: [one.id, two.id] };
-    expect((await admin.json('PATCH', '/api/users/me/default-storage', body)).status).toBe(200);
+    await admin.spread(1, 1, [one.id, two.id]);
     const bytes = randomBytes(2 * CHUNK);
     expect((await admin.put('9/mirrored', bytes)).status).toBe(201);
     const leaving = await look(admin, one.id);

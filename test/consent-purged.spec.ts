@@ -40,8 +40,7 @@ async function withDrive(): Promise<{ person: Person; client: Client; connection
   const client = new Client(gateway, person.token);
   const choice = { user: USER };
   const connection = await connectByConsent(gateway, google, person.token, { choice, provider: 'google-drive' });
-  const chosen = { data: 1, parity: 0, connections: [connection.id] };
-  expect((await client.json('PATCH', '/api/users/me/default-storage', chosen)).status).toBe(200);
+  await client.spread(1, 0, [connection.id]);
   return { person, client, connection };
 }
 

@@ -80,8 +80,7 @@ it('gives a new connection its share, and leaves it at that', async () => {
 
 it('gives the pieces that are read to the quicker of those places', async () => {
   const three = places.all.slice(0, 3).map(({ id }) => id);
-  const spread = { data: 2, parity: 1, connections: three };
-  expect((await person.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+  await person.spread(2, 1, three);
   const times = inside(gateway, UsualTimes);
   for (let nth = 0; nth < 100; nth += 1) times.note(three[1]!, 60_000);
   expect((await person.put('quick', randomBytes(6 * CHUNK))).status).toBe(201);

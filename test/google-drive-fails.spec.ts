@@ -32,8 +32,7 @@ beforeAll(async () => {
   token = await signIn(gateway);
   client = new Client(gateway, token);
   connection = await connectByConsent(gateway, google, token, { provider, query: '?label=My%20Drive' });
-  const body = { data: 1, parity: 0, connections: [connection.id] };
-  expect((await client.json('PATCH', '/api/users/me/default-storage', body)).status).toBe(200);
+  await client.spread(1, 0, [connection.id]);
 }, 60_000);
 
 afterAll(async () => {

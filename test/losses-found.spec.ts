@@ -63,8 +63,7 @@ beforeEach(async () => {
   const made = await admin.json('POST', '/api/cloud/connections/local', request);
   expect(made.status).toBe(201);
   connection = made.json<{ id: string }>().id;
-  const spread = { data: 1, parity: 0, connections: [connection] };
-  expect((await admin.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+  await admin.spread(1, 0, [connection]);
 });
 
 async function fill(chunks: number): Promise<string[]> {
@@ -239,8 +238,7 @@ describe('a place that was wiped', () => {
       const { id } = (await admin.json('POST', '/api/cloud/connections/local', form)).json<{ id: string }>();
       made.push({ path, id });
     }
-    const spread = { data: 2, parity: 1, connections: made.map(({ id }) => id) };
-    expect((await admin.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+    await admin.spread(2, 1, made);
     const bytes = randomBytes(8 * CHUNK);
     expect((await admin.put(`shards-${places}`, bytes)).status).toBe(201);
     await forgetFolder();
@@ -250,7 +248,7 @@ describe('a place that was wiped', () => {
       await inside(gateway, Worker).recover();
       const { rows } = await database.query(
         'select count(*)::int as there from standing_shards where connection = any ($1)',
-        [spread.connections],
+        [made.map(({ id }) => id)],
       );
       return rows[0].there as number;
     };

@@ -61,8 +61,7 @@ afterAll(async () => {
 });
 
 async function storeIn(connection: string): Promise<void> {
-  const spread = { data: 1, parity: 0, connections: [connection] };
-  expect((await client.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+  await client.spread(1, 0, [connection]);
 }
 
 let files = 0;

@@ -47,8 +47,7 @@ async function personOn(count: number, data: number, parity: number): Promise<{ 
   const own = places.all.slice(used, (used += count));
   const person = new Client(gateway, (await newPerson(gateway, admin.token, ['user'])).token);
   clients.push(person);
-  const spread = { data, parity, connections: own.map(({ id }) => id) };
-  expect((await person.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+  await person.spread(data, parity, own);
   return { person, own };
 }
 
@@ -231,18 +230,14 @@ describe('a place that nobody waits for any more', () => {
 
 it('where there is no place to heal onto, the job says so and waits, and goes on when there is one', async () => {
   const { person, own } = await personOn(4, 2, 1);
-  const wants = async (among: readonly TestPlace[]) => {
-    const spread = { data: 2, parity: 1, connections: among.map(({ id }) => id) };
-    expect((await person.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
-  };
-  await wants(own.slice(0, 3));
+  await person.spread(2, 1, own.slice(0, 3));
   const plain = randomBytes(3 * CHUNK);
   expect((await person.put('kept', plain)).status).toBe(201);
   const [lost] = own as [TestPlace];
   await admin.json('PATCH', `/api/cloud/connections/${lost.id}`, { givenUp: true });
   await expect(runRepair()).rejects.toThrow(NotYet);
   await expect(runRepair()).rejects.toThrow(/3 wait: Each chunk needs 3 places/);
-  await wants(own);
+  await person.spread(2, 1, own);
   expect((await runRepair()).healed).toBe(3);
   await admin.json('PATCH', `/api/cloud/connections/${lost.id}`, { givenUp: false });
   expect((await person.get('kept')).body.equals(plain)).toBe(true);
@@ -253,11 +248,7 @@ it('what was on a removed connection is made anew, as long as enough is left', a
   const plain = randomBytes(8 * CHUNK);
   expect((await person.put('kept', plain)).status).toBe(201);
   const [gone] = own as [TestPlace];
-  await person.json('PATCH', '/api/users/me/default-storage', {
-    data: 2,
-    parity: 1,
-    connections: own.slice(1).map(({ id }) => id),
-  });
+  await person.spread(2, 1, own.slice(1));
   const removed = await admin.send(`/api/cloud/connections/${gone.id}?force=true`, { method: 'DELETE' });
   expect(removed.status).toBe(204);
   const missing = `select 1 from shards s join blobs b on b.account = s.account and b.id = s.blob

@@ -63,8 +63,7 @@ it.each([
   { parity: 1, loss: 'it is given up', status: 201 },
 ] as const)('acknowledges nothing that is lost by then: parity $parity, $loss', async ({ parity, loss, status }) => {
   const [place] = places.all;
-  const spread = { data: 1, parity, connections: places.all.slice(0, parity + 1).map(({ id }) => id) };
-  expect((await person.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+  await person.spread(1, parity, places.all.slice(0, parity + 1));
   await using sql = await intruder(gateway);
   const plain = randomBytes(6 * CHUNK);
   const goOn = Promise.withResolvers<void>();
@@ -98,8 +97,7 @@ it.each([
   'tells at once that an upload cannot go on of which too much is lost: parity $parity, $loss',
   async ({ parity, loss, status, stays }) => {
     const [place] = places.all;
-    const spread = { data: 1, parity, connections: places.all.slice(0, parity + 1).map(({ id }) => id) };
-    expect((await person.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+    await person.spread(1, parity, places.all.slice(0, parity + 1));
     await using sql = await intruder(gateway);
     const plain = randomBytes(3 * CHUNK);
     const name = `tus-${parity}-${loss.length}`;
@@ -120,8 +118,7 @@ it.each([
 );
 
 it('moves no shard that somebody else has planned meanwhile', async () => {
-  const spread = { data: 1, parity: 0, connections: [places.all[0]!.id] };
-  expect((await person.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+  await person.spread(1, 0, [places.all[0]!.id]);
   const plain = randomBytes(3 * CHUNK);
   const upload = await begun('planned-anew', plain);
   const sql = inside(gateway, Database);

@@ -29,8 +29,7 @@ beforeAll(async () => {
     expect([made.status, made.json()]).toEqual([201, expect.anything()]);
     kept.set(made.json<{ id: string }>().id, cloud);
   }
-  const spread = { data: 2, parity: 1, connections: [...kept.keys()] };
-  expect((await person.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+  await person.spread(2, 1, [...kept.keys()]);
 });
 afterAll(async () => {
   person?.[Symbol.dispose]();

@@ -1,7 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type BlobName, type Clock, systemClock } from '#storage';
 import { ConnectionPool } from '../src/connections/index.js';
@@ -10,15 +8,15 @@ import { Client } from './support/client.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { blobsOnDisk, inside, intruder, upkeep } from './support/inside.js';
 import { newPerson, signIn } from './support/people.js';
+import { connectPlaces, type TestPlaces } from './support/places.js';
 
 const CHUNK = 256 * 1024;
 const PLACES = 6;
 
 let gateway: TestGateway;
 let admin: Client;
-let folder: string;
-const places: string[] = [];
-const connections: string[] = [];
+let places: TestPlaces;
+let connections: string[];
 const clients: Client[] = [];
 /** Connections whose reads never end by themselves. */
 const hanging = new Set<string>();
@@ -34,16 +32,8 @@ beforeAll(async () => {
   gateway = await startGateway({ environment: { TESSERA_CHUNK_BYTES: String(CHUNK) } });
   admin = new Client(gateway, await signIn(gateway));
   clients.push(admin);
-  folder = await mkdtemp(join(tmpdir(), 'tessera-places-'));
-  for (let nth = 0; nth < PLACES; nth += 1) {
-    const path = join(folder, `place-${nth}`);
-    await mkdir(path);
-    const request = { label: `place ${nth}`, path, house: true, domain: `house ${nth}` };
-    const made = await admin.json('POST', '/api/cloud/connections/local', request);
-    expect(made.status).toBe(201);
-    places.push(path);
-    connections.push(made.json<{ id: string }>().id);
-  }
+  places = await connectPlaces(admin, PLACES);
+  connections = places.all.map(({ id }) => id);
   const pool = inside(gateway, ConnectionPool);
   const open = pool.provider.bind(pool);
   pool.provider = async (id, patience) => {
@@ -67,16 +57,14 @@ const minutesLater = (): void => void (skewMs += 120_000);
 afterAll(async () => {
   for (const client of clients) client[Symbol.dispose]();
   await gateway?.stop();
-  if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+  await places?.[Symbol.asyncDispose]();
 });
 
 /** Somebody whose chunks are spread over the first so many places. */
 async function personWith(data: number, parity: number, on = data + parity): Promise<Client> {
   const person = new Client(gateway, (await newPerson(gateway, admin.token, ['user'])).token);
   clients.push(person);
-  const spread = { data, parity, connections: connections.slice(0, on) };
-  const answer = await person.json('PATCH', '/api/users/me/default-storage', spread);
-  expect([answer.status, answer.json()]).toEqual([200, spread]);
+  await person.spread(data, parity, connections.slice(0, on));
   return person;
 }
 
@@ -128,7 +116,7 @@ const FATES: Record<string, (place: string, connection: string) => Promise<() =>
 const SOON_MS = 10_000;
 
 async function lose(fate: string, lost: readonly number[]): Promise<() => Promise<void>> {
-  const undo = await Promise.all(lost.map((place) => FATES[fate]!(places[place]!, connections[place]!)));
+  const undo = await Promise.all(lost.map((place) => FATES[fate]!(places.all[place]!.path, connections[place]!)));
   return async () => void (await Promise.all(undo.map((one) => one())));
 }
 

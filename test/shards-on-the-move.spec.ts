@@ -33,8 +33,7 @@ beforeAll(async () => {
   admin = new Client(gateway, await signIn(gateway));
   places = await connectPlaces(admin, 6);
   person = new Client(gateway, (await newPerson(gateway, admin.token, ['user'])).token);
-  const spread = { data: 2, parity: 2, connections: places.all.map(({ id }) => id) };
-  expect((await person.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+  await person.spread(2, 2, places.all);
 });
 afterAll(async () => {
   for (const client of [admin, person]) client?.[Symbol.dispose]();
@@ -282,8 +281,7 @@ describe('while a shard is moved', () => {
   it('its account is deleted: nothing of it is left', async () => {
     const { id, token } = await newPerson(gateway, admin.token, ['user']);
     using other = new Client(gateway, token);
-    const spread = { data: 1, parity: 1, connections: places.all.map((place) => place.id) };
-    expect((await other.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+    await other.spread(1, 1, places.all);
     expect((await other.put('theirs', randomBytes(5000))).status).toBe(201);
     const { held, letGo } = holdPuts();
     const moving = move((await shardsOf('theirs'))[1]!, 'drain');

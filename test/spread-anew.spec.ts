@@ -48,8 +48,7 @@ async function newClient(): Promise<Client> {
 }
 
 async function wants(person: Client, { data, parity }: Spread, on: readonly TestPlace[] = places.all): Promise<void> {
-  const spread = { data, parity, connections: on.map(({ id }) => id) };
-  expect((await person.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+  await person.spread(data, parity, on);
 }
 
 const jobOf = async (person: Client, id: string): Promise<Job> => (await person.send(`/api/jobs/${id}`)).json<Job>();

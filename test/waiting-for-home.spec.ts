@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rename } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ConnectionHealth } from '../src/connections/index.js';
 import { UpkeepOfHomes } from '../src/upkeep/homes/upkeep-of-homes.js';
@@ -9,15 +7,15 @@ import { Client } from './support/client.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { blobsOnDisk, inside, intruder, upkeep, vaultOf } from './support/inside.js';
 import { newPerson, signIn } from './support/people.js';
+import { connectPlaces, type TestPlaces } from './support/places.js';
 
 const CHUNK = 256 * 1024;
 
 let gateway: TestGateway;
 let admin: Client;
-let folder: string;
+let places: TestPlaces;
 let spool: string;
-const places: string[] = [];
-const connections: string[] = [];
+let connections: string[];
 const clients: Client[] = [];
 
 beforeAll(async () => {
@@ -26,21 +24,13 @@ beforeAll(async () => {
   clients.push(admin);
   const all = await admin.send('/api/cloud/connections');
   spool = all.json<{ items: { id: string }[] }>().items[0]!.id;
-  folder = await mkdtemp(join(tmpdir(), 'tessera-places-'));
-  for (let nth = 0; nth < 3; nth += 1) {
-    const path = join(folder, `place-${nth}`);
-    await mkdir(path);
-    const request = { label: `place ${nth}`, path, house: true, domain: `house ${nth}` };
-    const made = await admin.json('POST', '/api/cloud/connections/local', request);
-    expect(made.status).toBe(201);
-    places.push(path);
-    connections.push(made.json<{ id: string }>().id);
-  }
+  places = await connectPlaces(admin, 3);
+  connections = places.all.map(({ id }) => id);
 });
 afterAll(async () => {
   for (const client of clients) client[Symbol.dispose]();
   await gateway?.stop();
-  if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+  await places?.[Symbol.asyncDispose]();
 });
 
 const back: (() => Promise<void>)[] = [];
@@ -64,8 +54,7 @@ async function becomesFull(connection: string): Promise<void> {
 async function personWith(data: number, parity: number): Promise<Client> {
   const person = new Client(gateway, (await newPerson(gateway, admin.token, ['user'])).token);
   clients.push(person);
-  const spread = { data, parity, connections: connections.slice(0, data + parity) };
-  expect((await person.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+  await person.spread(data, parity, connections.slice(0, data + parity));
   return person;
 }
 
@@ -79,7 +68,7 @@ describe('a shard whose place is away', () => {
   it('waits in the spool, one of each chunk, and the file is as safe as ever', async () => {
     const person = await personWith(2, 1);
     const plain = randomBytes(3 * CHUNK + 1);
-    await goesAway(places[1]!);
+    await goesAway(places.all[1]!.path);
     expect((await person.put('waits', plain)).status).toBe(201);
     const { chunks, survives } = await placementOf(person, 'waits');
     expect([chunks.length, survives]).toEqual([4, 1]);
@@ -173,8 +162,7 @@ describe('what waits in the spool', () => {
     const person = await personWith(1, 1);
     await becomesFull(connections[1]!);
     expect((await person.put('overdue', randomBytes(CHUNK))).status).toBe(201);
-    const spread = { data: 1, parity: 1, connections };
-    expect((await person.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+    await person.spread(1, 1, connections);
     await look();
     expect((await states(person, 'overdue')).map(({ state }) => state)).toEqual(['spooled']);
     await using database = await intruder(gateway);

@@ -1,7 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DurabilityOfAccount, DurabilityOfEntry, Placement } from '#contracts';
 import { Losses } from '../src/contents/index.js';
@@ -11,31 +8,25 @@ import { Client } from './support/client.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { inside, intruder } from './support/inside.js';
 import { newPerson, signIn } from './support/people.js';
+import { connectPlaces, type TestPlaces } from './support/places.js';
 
 const CHUNK = 256 * 1024;
 
 let gateway: TestGateway;
 let admin: Client;
 let person: Client;
-let folder: string;
-const connections: string[] = [];
+let places: TestPlaces;
+let connections: string[];
 
 beforeAll(async () => {
   gateway = await startGateway({ environment: { TESSERA_CHUNK_BYTES: String(CHUNK) } });
   // Nobody mends what is looked at here.
   await inside(gateway, UpkeepRounds).onApplicationShutdown();
   admin = new Client(gateway, await signIn(gateway));
-  folder = await mkdtemp(join(tmpdir(), 'tessera-places-'));
-  for (let nth = 0; nth < 3; nth += 1) {
-    const path = join(folder, `place-${nth}`);
-    await mkdir(path);
-    const request = { label: `place ${nth}`, path, house: true, domain: `house ${nth}` };
-    const made = await admin.json('POST', '/api/cloud/connections/local', request);
-    connections.push(made.json<{ id: string }>().id);
-  }
+  places = await connectPlaces(admin, 3);
+  connections = places.all.map(({ id }) => id);
   person = new Client(gateway, (await newPerson(gateway, admin.token, ['user'])).token);
-  const spread = { data: 2, parity: 1, connections };
-  expect((await person.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+  await person.spread(2, 1, connections);
   for (const name of ['letters/whole', 'photos/a', 'photos/b']) {
     expect((await person.put(name, randomBytes(2 * CHUNK + 5))).status).toBe(201);
   }
@@ -44,7 +35,7 @@ afterAll(async () => {
   admin?.[Symbol.dispose]();
   person?.[Symbol.dispose]();
   await gateway?.stop();
-  if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+  await places?.[Symbol.asyncDispose]();
 });
 
 const durability = async <T = DurabilityOfAccount>(path = '', client = person): Promise<T> => {

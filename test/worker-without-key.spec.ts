@@ -48,8 +48,7 @@ beforeAll(async () => {
   }
   await connect('webdav', { url: apache.url, ...apache.login }, apache.files);
   person = new Client(gateway, (await newPerson(gateway, admin.token, ['user'])).token);
-  const spread = { data: 2, parity: 1, connections };
-  expect((await person.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+  await person.spread(2, 1, connections);
 }, 60_000);
 afterAll(async () => {
   if (worker && worker.exitCode === null && worker.signalCode === null) {

@@ -68,6 +68,17 @@ export class Client implements Disposable {
     return this.send(`/api/trash/${id}/restore`, { method: 'POST' });
   }
 
+  /** From now on this person's new files are spread so; null: over any connections. */
+  async spread(
+    data: number,
+    parity: number,
+    among: readonly (string | { readonly id: string })[] | null,
+  ): Promise<void> {
+    const connections = among?.map((one) => (typeof one === 'string' ? one : one.id)) ?? null;
+    const { status } = await this.json('PATCH', '/api/users/me/default-storage', { data, parity, connections });
+    if (status !== 200) throw new Error(`A default storage was answered ${status}.`);
+  }
+
   json(method: string, path: string, value: unknown): Promise<Received> {
     return this.send(path, { method, body: JSON.stringify(value), headers: { 'Content-Type': 'application/json' } });
   }
