@@ -37,7 +37,22 @@ export const Backup = z.object({
   bytes: z.int().positive(),
   rows: z.int().nonnegative(),
   provedAt: Moment.describe('When it was read back whole.'),
-  expiredAt: Moment.nullable().describe('When it was deleted.'),
+  expiredAt: Moment.nullable().describe('When the file was deleted.'),
+  copies: z
+    .array(
+      z.object({
+        connection: Id,
+        label: z.string(),
+        state: z
+          .enum(['begun', 'kept', 'leaving', 'deleted', 'left'])
+          .describe(
+            'On its way there; there, read back whole; to be deleted as soon as the place answers; deleted; left where it lay, because the connection was removed by force.',
+          ),
+        provedAt: Moment.nullable().describe('When it was read back whole.'),
+        endedAt: Moment.nullable().describe('When it was deleted, or its connection removed.'),
+      }),
+    )
+    .describe('Where else it lies, or lay.'),
 });
 export type Backup = z.infer<typeof Backup>;
 
@@ -45,5 +60,16 @@ export const BackupList = z.object({
   items: z.array(Backup),
   nightlyAt: z.int().nullable().describe('The hour, in UTC; null where none are made by themselves.'),
   keptDays: z.int().positive(),
+  connections: z
+    .array(
+      z.object({
+        id: Id,
+        provider: z.string(),
+        label: z.string(),
+        newestMadeAt: Moment.nullable().describe('What the newest backup there shows; null where there is none yet.'),
+        error: z.string().nullable().describe('What keeps the newest one from it, if anything does.'),
+      }),
+    )
+    .describe('Connections that keep backups, too: `PATCH /api/cloud/connections/ID {"keepsBackups": true}`.'),
 });
 export type BackupList = z.infer<typeof BackupList>;

@@ -87,6 +87,10 @@ export const ConnectionChange = z.strictObject({
     .describe(
       'A vault of the house that every gateway reads: a shard may wait there for a connection that is away. For admins only.',
     ),
+  keepsBackups: z
+    .boolean()
+    .optional()
+    .describe('Backups of the gateway’s database lie there, too. Only of the house’s, and for admins only.'),
   givenUp: z
     .boolean()
     .optional()
@@ -114,6 +118,7 @@ export const Connection = z.object({
   priority: z.int(),
   limits: ConnectionLimits,
   spool: z.boolean().describe('Whether an admin has said that every gateway reads what waits there.'),
+  keepsBackups: z.boolean().describe('Whether backups of the gateway’s own database lie there, too.'),
   drainingSince: Moment.nullable().describe('Since when everything is moved off it, and nothing new goes there.'),
   givenUpAt: Moment.nullable().describe('Since when nobody waits for it any more; null for one that counts.'),
   space: z.object({ total: ByteCount.nullable(), used: ByteCount.nullable(), free: ByteCount.nullable() }),

@@ -12,6 +12,8 @@ export type Label =
   | 'root/marker-seal'
   | 'root/upload-address'
   | 'root/backup-wrap'
+  | 'root/backup-head'
+  | 'root/backup-name'
   | 'root/fingerprint'
   | 'account/content-wrap'
   | 'account/tree'
@@ -25,6 +27,7 @@ export type Label =
   | 'upload/state'
   | 'backup/frames'
   | 'backup/commitment'
+  | 'backup/name'
   | 'version/mac'
   | 'version/digest'
   | 'preview/mac'
@@ -58,6 +61,8 @@ export interface RootKeys {
   markerSeal: SecretKey;
   uploadAddress: SecretKey;
   backupWrap: SecretKey;
+  backupHead: SecretKey;
+  backupName: SecretKey;
   /** Tells one root key from another and nothing else; may be stored. */
   fingerprint: Buffer;
 }
@@ -70,6 +75,8 @@ export function deriveRootKeys(root: SecretKey): RootKeys {
     markerSeal: deriveKey(root, 'root/marker-seal'),
     uploadAddress: deriveKey(root, 'root/upload-address'),
     backupWrap: deriveKey(root, 'root/backup-wrap'),
+    backupHead: deriveKey(root, 'root/backup-head'),
+    backupName: deriveKey(root, 'root/backup-name'),
     fingerprint: derive(root, 'root/fingerprint'),
   };
 }

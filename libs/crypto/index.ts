@@ -6,6 +6,7 @@ export {
   type BackupHeader,
   type RootEpoch,
 } from './backup.js';
+export { backupHeadName, isBackupHeadName, openBackupHead, sealBackupHead } from './backup-head.js';
 export { ChunkOpener, type FrameRange } from './chunk-opener.js';
 export { ChunkSealer, type ChunkLengths } from './chunk-sealer.js';
 export type { ChunkContext } from './chunk-context.js';

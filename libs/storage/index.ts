@@ -2,7 +2,7 @@ export { isBlobName, newBlobName, requireBlobName } from './blob-name.js';
 export { type Clock, systemClock } from './clock.js';
 export * from './errors.js';
 export { isFolderName, newFolderName } from './folder-name.js';
-export { type FolderPage, listsFolders, type ListsFolders, type RemoteFolder } from './lists-folders.js';
+export { folderId, type FolderPage, listsFolders, type ListsFolders, type RemoteFolder } from './lists-folders.js';
 export { keepsTemporaries } from './keeps-temporaries.js';
 export { Outbound, type OutboundRules } from './outbound/index.js';
 export * from './pacing/index.js';

@@ -1,12 +1,11 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { AuditRecord } from '../audit/index.js';
 import { Config } from '../config/index.js';
-import { DeletionHold } from '../connections/index.js';
 import { Database } from '../database/index.js';
 import { JobKinds, type JobRun } from '../jobs/index.js';
 import { RootKeyring } from '../keys/index.js';
-import { forgetExpired, noteBackup, noteExpired } from './backups.store.js';
-import { expireBackups } from './expire-backups.js';
+import { AfterBackup } from './after-backup.js';
+import { noteBackup } from './backups.store.js';
 import { makeBackup } from './make-backup.js';
 
 export const BACKUP_JOB = 'backup';
@@ -24,7 +23,7 @@ export class BackupJob implements OnModuleInit {
     private readonly kinds: JobKinds,
     private readonly roots: RootKeyring,
     private readonly audit: AuditRecord,
-    private readonly hold: DeletionHold,
+    private readonly after: AfterBackup,
   ) {}
 
   onModuleInit(): void {
@@ -38,7 +37,7 @@ export class BackupJob implements OnModuleInit {
   }
 
   private async run(job: JobRun): Promise<void> {
-    const { folder, days } = this.config.backups;
+    const { folder } = this.config.backups;
     const made = await makeBackup({
       connection: this.database.connection,
       root: { epoch: this.roots.currentEpoch, keys: this.roots.current },
@@ -54,9 +53,7 @@ export class BackupJob implements OnModuleInit {
         details: { bytes: made.bytes, rows: made.rows, digest: made.digest },
       });
     });
-    const expired = (await this.hold.stands()) ? [] : await expireBackups(folder, days, made);
-    await noteExpired(this.database, expired);
-    await forgetExpired(this.database);
-    this.log.log(`A backup was made and proved: ${made.path}, ${made.bytes} bytes. ${expired.length} old ones went.`);
+    const expired = await this.after.run(made);
+    this.log.log(`A backup was made and proved: ${made.path}, ${made.bytes} bytes. ${expired} old ones went.`);
   }
 }

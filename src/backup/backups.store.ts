@@ -20,7 +20,8 @@ export async function noteExpired(sql: Sql, files: readonly string[]): Promise<v
 
 /** Rows outlive their files by a year: they say until when something that was purged could be brought back. */
 export async function forgetExpired(sql: Sql): Promise<void> {
-  await sql.query(`delete from backups where expired_at < now() - interval '1 year'`);
+  await sql.query(`delete from backups where expired_at < now() - interval '1 year'
+     and not exists (select 1 from backup_copies k where k.backup = backups.id and k.ended_at is null)`);
 }
 
 export interface BackupRow {

@@ -45,6 +45,29 @@ export class RootKeyUnfit extends Fault {
   }
 }
 
+/** Another attempt, or another backup, has taken its place. */
+export class CopyGivenUp extends Fault {
+  override readonly retriable = true;
+
+  constructor() {
+    super('This copy was given up meanwhile.');
+  }
+}
+
+/** A place that is not to be written to as it is now. */
+export class ConnectionUnfit extends Fault {
+  override readonly retriable = true;
+}
+
+/** What was read back is not what was put. */
+export class PieceNotKept extends Fault {
+  override readonly retriable = true;
+
+  constructor() {
+    super('What was read back from there is not what was put. It is put once more.');
+  }
+}
+
 export class BackupFolderUnusable extends Fault {
   override readonly retriable = true;
 
@@ -52,5 +75,47 @@ export class BackupFolderUnusable extends Fault {
     super(`TESSERA_BACKUP_FOLDER: ${folder} cannot be written (${(cause as NodeJS.ErrnoException).code ?? 'error'}).`, {
       cause,
     });
+  }
+}
+
+/** Nothing there opens as the head of a backup, or none of that name. */
+export class BackupNotFound extends Fault {
+  constructor(name?: string) {
+    super(
+      name === undefined
+        ? 'No backup was found there that the root keys in TESSERA_ROOT_KEY_FILE know. Was the connection told to keep backups, and is it the root key file of then?'
+        : `No backup there is called ${name}. Those that are were listed above.`,
+    );
+  }
+}
+
+/** What somebody typed to get at a place. */
+export class ConnectionFileUnfit extends Fault {}
+
+export class NoFolderOfOurs extends Fault {
+  constructor(others: number) {
+    super(
+      others === 0
+        ? 'There is no folder of Tessera at this place. Is it the address, bucket or folder that was connected?'
+        : `There are folders of Tessera at this place (${others}), but their markers do not open: they belong to another gateway, or TESSERA_ROOT_KEY_FILE is not the one of this one.`,
+    );
+  }
+}
+
+export class PlaceUnreadable extends Fault {
+  constructor(folder: string, code = 'error') {
+    super(`${folder} cannot be read (${code}).`);
+  }
+}
+
+export class PieceMissing extends Fault {
+  constructor(where: string, backup: string, piece: string) {
+    super(`${where}: a piece of ${backup} is missing (${piece}). Nothing was restored; name an older backup.`);
+  }
+}
+
+export class PieceChanged extends Fault {
+  constructor(where: string, backup: string) {
+    super(`${where}: a piece of ${backup} was changed or cut. Nothing was restored; name an older backup.`);
   }
 }

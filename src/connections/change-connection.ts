@@ -25,7 +25,7 @@ export class ChangeConnection {
   ) {}
 
   async run(by: Connector, id: string, change: ConnectionChange): Promise<void> {
-    const { acknowledgeAlarm, givenUp, ...columns } = change;
+    const { acknowledgeAlarm, givenUp, keepsBackups, ...columns } = change;
     const row = await this.database.tx(async (sql) => {
       const found = await lockConnection(sql, id);
       if (!found || (found.account !== null && found.account !== by.account)) throw new ConnectionUnknown();
@@ -33,7 +33,12 @@ export class ChangeConnection {
       if (change.spool && (found.account !== null || found.provider !== 'local')) {
         throw new SettingRefused('spool', 'Only a vault of the house on a disk can be a spool.');
       }
-      const given = Object.entries(columns).filter(([, value]) => value !== undefined);
+      if (keepsBackups && found.account !== null) {
+        throw new SettingRefused('keepsBackups', 'Only a connection of the house keeps backups.');
+      }
+      const given = Object.entries({ ...columns, keeps_backups: keepsBackups }).filter(
+        ([, value]) => value !== undefined,
+      );
       const limits = withoutNulls({ ...found.limits, ...change.limits });
       const changed: ConnectionRow = { ...found, ...Object.fromEntries(given), limits };
       await updateConnection(sql, changed);

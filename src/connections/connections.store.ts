@@ -40,6 +40,8 @@ export interface ConnectionRow {
   generation: number;
   /** An admin says that every gateway reads what waits there; see Spreads. */
   spool: boolean;
+  /** An admin says that backups of the gateway are to lie there, too. */
+  keeps_backups: boolean;
   /** Since when everything is moved off it, and nothing new goes there. */
   drain_since: Date | null;
   created_at: Date;
@@ -48,7 +50,7 @@ export interface ConnectionRow {
 export const COLUMNS = `id, account, provider, label, identity, domain, folder, settings, credentials, credential_key,
   credential_epoch, enabled, priority, limits, alarm, given_up_at, needs_reconnect_at, last_success_at,
   last_error, last_error_at, space_total, space_used, space_free, marked_at,
-  marked_sequence, marked_epoch, marked_on, generation, spool, drain_since, created_at`;
+  marked_sequence, marked_epoch, marked_on, generation, spool, keeps_backups, drain_since, created_at`;
 
 export interface NewConnection {
   readonly id: string;
@@ -197,10 +199,11 @@ export async function setSpread(sql: Sql, account: string, spread: SpreadRow): P
 
 export async function updateConnection(
   sql: Sql,
-  row: Pick<ConnectionRow, 'id' | 'label' | 'enabled' | 'priority' | 'limits' | 'spool'>,
+  row: Pick<ConnectionRow, 'id' | 'label' | 'enabled' | 'priority' | 'limits' | 'spool' | 'keeps_backups'>,
 ): Promise<void> {
   await sql.execute(
-    `update connections set label = $2, enabled = $3, priority = $4, limits = $5, spool = $6, updated_at = now() where id = $1`,
-    [row.id, row.label, row.enabled, row.priority, row.limits, row.spool],
+    `update connections set label = $2, enabled = $3, priority = $4, limits = $5, spool = $6, keeps_backups = $7,
+       updated_at = now() where id = $1`,
+    [row.id, row.label, row.enabled, row.priority, row.limits, row.spool, row.keeps_backups],
   );
 }

@@ -104,6 +104,7 @@ export class ShowConnections {
       priority: row.priority,
       limits: readLimits(row.limits),
       spool: row.spool,
+      keepsBackups: row.keeps_backups,
       drainingSince: row.drain_since?.toISOString() ?? null,
       givenUpAt: row.given_up_at?.toISOString() ?? null,
       space: { total: row.space_total, used: row.space_used, free: freeOf(row, health, allowed) },

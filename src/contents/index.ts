@@ -15,6 +15,7 @@ export {
   type ContentRow,
 } from './reading.store.js';
 export { type BlobFault, noteFaults } from './faults.store.js';
+export { HOUSE } from './house.js';
 export { Losses } from './losses.js';
 export { abandonDraft } from './abandon.store.js';
 export { inLockOrder } from './lock-order.store.js';

@@ -4,6 +4,7 @@ import { AuditRecord } from '../audit/index.js';
 import { Database, type Sql } from '../database/index.js';
 import { Metrics } from '../health/index.js';
 import { type BlobFault, type FaultyBlob, newFaults } from './faults.store.js';
+import { HOUSE } from './house.js';
 
 /** What readers meet is gathered for so long: a lost place is met thousands of times a second. */
 const GATHERED_MS = 500;
@@ -61,7 +62,8 @@ export class Losses implements OnApplicationShutdown {
     for (const { account, connection, blobs: count } of groups) {
       fresh += count;
       const details = { fault, blobs: count, noticedBy };
-      await this.record.append(sql, { account, action: 'shards.lost', subject: connection, details });
+      const whose = account === HOUSE ? null : account;
+      await this.record.append(sql, { account: whose, action: 'shards.lost', subject: connection, details });
     }
     if (fresh > 0) this.faults.inc({ fault }, fresh);
     return fresh;

@@ -135,24 +135,27 @@ export async function countUnproved(sql: Sql, which: Unproved): Promise<number> 
   return rows[0]!.left;
 }
 
-/** Blobs to be read, those whose last proof is the oldest first; each with its shards. */
+/** Blobs to be read (one in which no shard lies by its own digest, where it has one), those whose last proof is the oldest first; each with its shards. */
 export async function unprovedBlobs(
   sql: Sql,
   which: Unproved,
   page: { after: string | null; most: number },
 ): Promise<(KnownBlob & { shards: ShardOfBlob[] })[]> {
-  const rows = await sql.query<KnownBlob & { at: number | null; shard_length: number; digest: Buffer }>(
+  const rows = await sql.query<
+    KnownBlob & { at: number | null; shard_length: number; digest: Buffer; own: Buffer | null }
+  >(
     `with part as (
-       select ${KNOWN}, false as missed, b.proved_at from blobs b where ${UNPROVED} and ${AFTER(6)}
+       select ${KNOWN}, false as missed, b.proved_at, b.digest as own from blobs b where ${UNPROVED} and ${AFTER(6)}
        order by b.proved_at, b.id limit $8
      )
-     select part.*, s."offset" as at, s.length as shard_length, s.digest from part
+     select part.*, coalesce(s."offset", case when own is not null then 0 end) as at,
+       coalesce(s.length, part.length) as shard_length, coalesce(s.digest, own) as digest from part
      left join shards s on s.account = part.account and s.blob = part.blob
      order by part.proved_at, part.blob, s."offset"`,
     [...unproved(which), ...position(page.after), page.most],
   );
   const found = new Map<string, KnownBlob & { shards: ShardOfBlob[] }>();
-  for (const { at, shard_length: length, digest, ...blob } of rows) {
+  for (const { at, shard_length: length, digest, own: _, ...blob } of rows) {
     const known = found.get(blob.blob) ?? { ...blob, shards: [] };
     if (at !== null) known.shards.push({ offset: at, length, digest });
     found.set(blob.blob, known);
@@ -160,12 +163,16 @@ export async function unprovedBlobs(
   return [...found.values()];
 }
 
-/** The shards of some blobs, by blob. */
+/** The shards of some blobs, by blob; of one that has a digest of its own, the whole of it. */
 export async function shardsOf(sql: Sql, blobs: readonly BlobKey[]): Promise<Map<string, ShardOfBlob[]>> {
   const rows = await sql.query<ShardOfBlob & { blob: string }>(
     `select s.blob, s."offset", s.length, s.digest from shards s
      join unnest($1::uuid[], $2::uuid[]) as b(account, id) on s.account = b.account and s.blob = b.id
-     order by s.blob, s."offset"`,
+     union all
+     select o.id, 0, o.length, o.digest from blobs o
+     join unnest($1::uuid[], $2::uuid[]) as b(account, id) on o.account = b.account and o.id = b.id
+     where o.digest is not null
+     order by blob, "offset"`,
     keys(blobs),
   );
   const found = new Map<string, ShardOfBlob[]>();

@@ -26,7 +26,7 @@ export interface Vectors {
   marker: { gateway: string; connection: string; sequence: number; sealed: string };
 }
 
-const START = Buffer.from('00010001', 'hex');
+export const START = Buffer.from('00010001', 'hex');
 const NO_ID = Buffer.alloc(16);
 const NO_CHUNK = Buffer.alloc(8, 0xff);
 const FRAME = 65_536;
@@ -46,13 +46,13 @@ function must(holds: boolean, what: string): void {
 
 const NOTHING: Buffer = Buffer.alloc(0);
 
-function derive(key: Buffer, label: string, salt = NOTHING, context = NOTHING): Buffer {
+export function derive(key: Buffer, label: string, salt = NOTHING, context = NOTHING): Buffer {
   const padded = Buffer.from(label.padEnd(24, '\0'), 'ascii');
   const info = Buffer.concat([Buffer.from([0, 1]), padded, createHash('sha256').update(context).digest()]);
   return Buffer.from(hkdfSync('sha512', key, salt, info, 32));
 }
 
-function unseal(key: Buffer, sealed: Buffer, associated: Buffer): Buffer {
+export function unseal(key: Buffer, sealed: Buffer, associated: Buffer): Buffer {
   must(sealed.length >= 40, 'sealed bytes too short');
   const open = sodium.crypto_aead_xchacha20poly1305_ietf_decrypt;
   return Buffer.from(open(null, sealed.subarray(24), associated, sealed.subarray(0, 24), key));

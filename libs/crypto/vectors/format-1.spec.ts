@@ -3,12 +3,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
+  backupHeadName,
   ChunkOpener,
   deriveAccountKeys,
   deriveContentKeys,
   deriveRootKeys,
   fieldContext,
   ManifestBuilder,
+  openBackupHead,
   openBytes,
   openManifestHeader,
   openManifestPage,
@@ -18,18 +20,12 @@ import {
   SecretKey,
   unwrapKey,
 } from '../index.js';
-import {
-  readContent,
-  readCredential,
-  readManifest,
-  readMarker,
-  type VectorContent,
-  type Vectors,
-} from '../testing/second-reader.js';
+import { readContent, readCredential, readManifest, readMarker, type VectorContent } from '../testing/second-reader.js';
+import { type HeadVectors, readBackupHead } from '../testing/second-reader-of-heads.js';
 import { id, openChunk } from '../testing/stored-file.js';
 import { makeVectors, vectorPlaintext } from './make-format-1.js';
 
-const vectors = JSON.parse(readFileSync(join(import.meta.dirname, 'format-1.json'), 'utf8')) as Vectors;
+const vectors = JSON.parse(readFileSync(join(import.meta.dirname, 'format-1.json'), 'utf8')) as HeadVectors;
 const raw = (base64: string): Buffer => Buffer.from(base64, 'base64');
 
 beforeAll(() => ready);
@@ -110,6 +106,14 @@ describe('the vectors of format 1', () => {
     const [gateway, connection] = [marker.gateway, marker.connection].map((one) => one.replaceAll('-', ''));
     const sequence = marker.sequence.toString(16).padStart(16, '0');
     expect(readMarker(vectors).toString('hex')).toBe(`${gateway}${connection}${sequence}`);
+  });
+
+  it('hold the head of a backup on a connection that both readers find and open alike', () => {
+    const { name, head, sealed } = vectors.backupHead;
+    const root = deriveRootKeys(SecretKey.from(raw(vectors.rootKey.key)));
+    expect(backupHeadName(root, 'abcdefghijklmnopqrstuvwxyz')).toBe(name);
+    expect(JSON.parse(openBackupHead(root, raw(sealed)))).toEqual(head);
+    expect(readBackupHead(vectors)).toEqual({ name, head });
   });
 });
 

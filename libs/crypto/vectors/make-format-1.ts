@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  backupHeadName,
   ChunkSealer,
   deriveAccountKeys,
   deriveContentKeys,
@@ -8,6 +9,8 @@ import {
   FORMAT,
   ManifestBuilder,
   ready,
+  type RootKeys,
+  sealBackupHead,
   sealBytes,
   sealMarker,
   SecretKey,
@@ -51,7 +54,8 @@ function fixedSource(): (length: number) => Buffer {
 export function makeVectors(): object {
   return withFixedRandomness(fixedSource(), () => {
     const root = SecretKey.random();
-    const { accountWrap, credentialWrap, markerSeal, fingerprint } = deriveRootKeys(root);
+    const rootKeys = deriveRootKeys(root);
+    const { accountWrap, credentialWrap, markerSeal, fingerprint } = rootKeys;
     const account = id(1);
     const accountKeyId = id(2);
     const accountKey = SecretKey.random();
@@ -71,6 +75,7 @@ export function makeVectors(): object {
       emptyFile: makeContent(accountKey, account, accountKeyId, id(20), []),
       credential: makeCredential(credentialWrap),
       marker: makeMarker(markerSeal),
+      backupHead: makeBackupHead(rootKeys),
     };
   });
 }
@@ -150,6 +155,20 @@ function makeCredential(credentialWrap: SecretKey) {
 function makeMarker(markerSeal: SecretKey) {
   const marker = { gateway: id(50), connection: id(40), sequence: 1_000_000 };
   return { ...marker, sealed: text(sealMarker(markerSeal, marker)) };
+}
+
+/** Of a backup of 1,212 bytes in two pieces of what a provider was given: a thousand zeros, as if they were frames. */
+function makeBackupHead(root: RootKeys) {
+  const piece = (name: string, bytes: number) => ({
+    name,
+    bytes,
+    digest: createHash('sha256').update(Buffer.alloc(bytes)).digest('hex'),
+  });
+  const pieces = [piece('a'.repeat(26), 600), piece('b'.repeat(26), 400)];
+  const start = text(Buffer.alloc(212));
+  const head = { format: 1, id: id(60), madeAt: '2026-11-21T03:00:00.000Z', bytes: 1212, start, pieces };
+  const name = backupHeadName(root, 'abcdefghijklmnopqrstuvwxyz') as string;
+  return { name, head, sealed: text(sealBackupHead(root, JSON.stringify(head))) };
 }
 
 if (import.meta.main) {
