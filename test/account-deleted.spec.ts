@@ -194,30 +194,26 @@ describe('deleting an account', () => {
 
 describe('a cloud that cannot be reached', () => {
   // The provider is given its usual patience, ten seconds, before it counts as away.
-  it(
-    'is tried for ever, in plain sight, while all else is done; and cleared when it is back',
-    { timeout: 90_000 },
-    async () => {
-      await rename(place, `${place}-away`);
-      const job = jobOf(await remove());
-      const stuck = await reaches(job, waits);
-      expect(stuck).toMatchObject({ state: 'waiting', error: expect.stringContaining('local: ') });
-      expect(stuck.error).not.toContain(place);
-      expect(
-        await query(
-          `select 1 from blobs b join connections c on c.id = b.connection
+  it('is tried for ever, in plain sight, while all else is done; and cleared when it is back', async () => {
+    await rename(place, `${place}-away`);
+    const job = jobOf(await remove());
+    const stuck = await reaches(job, waits);
+    expect(stuck).toMatchObject({ state: 'waiting', error: expect.stringContaining('local: ') });
+    expect(stuck.error).not.toContain(place);
+    expect(
+      await query(
+        `select 1 from blobs b join connections c on c.id = b.connection
       where b.account = $1 and c.account is null and b.state = 'condemned'`,
-          [person.id],
-        ),
-      ).toEqual([]);
-      expect(await tablesWithRows(person.id)).toEqual(['blobs']);
-      expect(await recordOf(person.id, 'cloud.credentials_purged')).toEqual([]);
-      await rename(`${place}-away`, place);
-      const over = await reaches(job, done);
-      expect(over.error).toBeNull();
-      expect(await readdir(place)).toEqual([]);
-    },
-  );
+        [person.id],
+      ),
+    ).toEqual([]);
+    expect(await tablesWithRows(person.id)).toEqual(['blobs']);
+    expect(await recordOf(person.id, 'cloud.credentials_purged')).toEqual([]);
+    await rename(`${place}-away`, place);
+    const over = await reaches(job, done);
+    expect(over.error).toBeNull();
+    expect(await readdir(place)).toEqual([]);
+  });
 
   it('is left behind when an admin says so, and the record names it', async () => {
     await query(`update connections set alarm = 'A restored backup.' where id = $1`, [connection]);

@@ -59,7 +59,7 @@ beforeAll(async () => {
   vault = (await call(gateway, '/api/cloud/connections', { token })).json<ConnectionList>().items[0]!.id;
   // None is made while we look at what is told of one that is missing.
   await inside(gateway, NightlyBackup).onApplicationShutdown();
-}, 60_000);
+});
 afterAll(async () => {
   await gateway?.stop();
   receiver?.closeAllConnections();

@@ -23,7 +23,7 @@ beforeAll(async () => {
   [anna, bert] = [await newPerson(gateway, admin, ['user']), await newPerson(gateway, admin, ['user'])];
   const body = { label: 'Mine', ...form() };
   connection = (await call(gateway, '/api/cloud/connections/webdav', { token: anna.token, body })).json<Connection>();
-}, 60_000);
+});
 afterAll(async () => {
   await gateway?.stop();
   await apache?.stop();

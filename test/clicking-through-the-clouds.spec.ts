@@ -20,7 +20,7 @@ beforeAll(async () => {
       MICROSOFT_CLIENT_SECRET: microsoft.clientSecret,
     },
   });
-}, 60_000);
+});
 afterAll(async () => {
   await gateway?.stop();
   await google?.stop();

@@ -24,7 +24,7 @@ beforeAll(async () => {
     },
   });
   token = await signIn(gateway);
-}, 60_000);
+});
 afterAll(async () => {
   await gateway?.stop();
   await microsoft?.stop();

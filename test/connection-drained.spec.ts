@@ -137,7 +137,7 @@ describe('draining a connection', () => {
     expect((await single.get('late')).body.equals(late)).toBe(true);
     expect((await admin.send(`/api/cloud/connections/${first.id}`, { method: 'DELETE' })).status).toBe(204);
     places.all.shift();
-  }, 60_000);
+  });
 
   it('says what it waits for where there is no other place, and goes on when there is one', async () => {
     const [first, second] = apart() as [TestPlace, TestPlace];

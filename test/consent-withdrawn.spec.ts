@@ -39,7 +39,7 @@ beforeAll(async () => {
   });
   [sql, tokens] = [inside(gateway, Database), inside(gateway, Tokens)];
   token = await signIn(gateway);
-}, 60_000);
+});
 beforeEach(async () => {
   connection = await connectByConsent(gateway, google, token, { query: '?label=Mine' });
 });

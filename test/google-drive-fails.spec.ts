@@ -33,7 +33,7 @@ beforeAll(async () => {
   client = new Client(gateway, token);
   connection = await connectByConsent(gateway, google, token, { provider, query: '?label=My%20Drive' });
   await client.spread(1, 0, [connection.id]);
-}, 60_000);
+});
 
 afterAll(async () => {
   client?.[Symbol.dispose]();

@@ -12,7 +12,7 @@ import { killRoundAt, leaveWork, recordRound } from './crash/upkeep-round.js';
 /** At every boundary instead of a sample: `npm run search:crash`, which wants the verdicts in this file. */
 const ALL = process.env['TESSERA_SEARCH'] === 'all';
 const REPORT = process.env['TESSERA_SEARCH_REPORT'];
-const TIMEOUT = ALL || process.env['TESSERA_SEARCH_SAMPLE'] ? 3_600_000 : 120_000;
+const TIMEOUT = ALL || process.env['TESSERA_SEARCH_SAMPLE'] ? 3_600_000 : 240_000;
 /** Of each, where not all are searched. */
 const SAMPLE = Number(process.env['TESSERA_SEARCH_SAMPLE'] ?? 2);
 

@@ -43,7 +43,7 @@ beforeAll(async () => {
   scrubbing = await Scrubbing.of(gateway, admin);
   ({ database } = scrubbing);
   folder = await mkdtemp(join(tmpdir(), 'tessera-places-'));
-}, 60_000);
+});
 afterAll(async () => {
   await scrubbing?.[Symbol.asyncDispose]();
   admin?.[Symbol.dispose]();

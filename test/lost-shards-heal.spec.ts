@@ -20,7 +20,7 @@ import { connectPlaces, type TestPlace, type TestPlaces } from './support/places
 /** `npm run search:heal` heals 5,000 shards of a mebibyte. */
 const BLOBS = Number(process.env['HEAL_BLOBS'] ?? 200);
 const CHUNK = Number(process.env['HEAL_CHUNK'] ?? 64 * 1024);
-const LONG = BLOBS > 1000 ? 1_800_000 : 60_000;
+const LONG = BLOBS > 1000 ? 1_800_000 : 120_000;
 const FILE = 50;
 
 let gateway: TestGateway;

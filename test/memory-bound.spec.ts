@@ -29,7 +29,7 @@ beforeAll(async () => {
   await gateway.ready();
   ({ token } = (await call(gateway, '/api/auth/login', { body: FIRST_ACCOUNT })).json<SignInAnswer>());
   client = new Client(gateway, token, 2000);
-}, 60_000);
+});
 afterAll(async () => {
   client?.[Symbol.dispose]();
   await gateway?.stop();

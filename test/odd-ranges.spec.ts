@@ -213,7 +213,7 @@ describe('of a content whose manifest has many pages', () => {
     tiny = await startGateway({ config: { chunkBytes: TINY } });
     reader = new Client(tiny, await signIn(tiny));
     expect((await reader.put('pages', body)).status).toBe(201);
-  }, 60_000);
+  });
   afterAll(async () => {
     reader?.[Symbol.dispose]();
     await tiny?.stop();

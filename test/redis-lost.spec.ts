@@ -15,7 +15,7 @@ beforeAll(async () => {
   redis = await startRedis();
   gateway = await startGateway({ environment: { REDIS_URL: redis.url } });
   client = new Client(gateway, await signIn(gateway));
-}, 60_000);
+});
 afterAll(async () => {
   client?.[Symbol.dispose]();
   await gateway?.stop();
@@ -66,5 +66,5 @@ describe.each(troubles)('A Redis that is $what', ({ what, begin, end, away }) =>
     await expect.poll(() => store(`after-${what}`), { timeout: 15_000 }).toBeOneOf([200, 201]);
     for (const [name, bytes] of kept) expect((await client.get(name)).body.equals(bytes), name).toBe(true);
     if (during !== 201) expect((await client.get(`during-${what}`)).status).toBe(404);
-  }, 60_000);
+  });
 });

@@ -20,7 +20,7 @@ beforeAll(async () => {
   gateway = await startGateway();
   routes = gateway.app.get(RouteTable).routes;
   kinds = await makeCallers(await signIn(gateway));
-}, 60_000);
+});
 afterAll(() => gateway?.stop());
 
 async function makeCallers(admin: string): Promise<CallerKind[]> {

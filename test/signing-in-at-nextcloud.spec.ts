@@ -15,7 +15,7 @@ beforeAll(async () => {
   gateway = await startGateway({ environment: { TESSERA_ALLOW_HOSTS: '127.0.0.1' } });
   const admin = await signIn(gateway);
   [anna, bert] = [await newPerson(gateway, admin, ['user']), await newPerson(gateway, admin, ['user'])];
-}, 60_000);
+});
 afterAll(async () => {
   await gateway?.stop();
   await nextcloud?.stop();

@@ -159,7 +159,7 @@ describe('a download whose client goes away', () => {
 });
 
 describe.concurrent('a client that stands still', () => {
-  it('in an upload is cut off, and told why; nothing of it stays', { timeout: 20_000 }, async () => {
+  it('in an upload is cut off, and told why; nothing of it stays', async () => {
     for (const chunked of [false, true]) {
       using raw = await rawConnection(gateway);
       const begin = performance.now();
@@ -175,7 +175,7 @@ describe.concurrent('a client that stands still', () => {
     expect((await client.tree('stalled')).status).toBe(404);
   });
 
-  it('but for a byte now and then is as good as still', { timeout: 20_000 }, async () => {
+  it('but for a byte now and then is as good as still', async () => {
     using raw = await rawConnection(gateway);
     await raw.write(putHead('teasing', 10 * MiB));
     let teasing = true;
@@ -190,7 +190,7 @@ describe.concurrent('a client that stands still', () => {
     await tease;
   });
 
-  it('in a download is cut off', { timeout: 20_000 }, async () => {
+  it('in a download is cut off', async () => {
     await client.put('for-still-ones', randomBytes(24 * MiB));
     using raw = await rawConnection(gateway);
     await raw.write(getHead('for-still-ones'));
@@ -203,7 +203,7 @@ describe.concurrent('a client that stands still', () => {
 });
 
 describe.concurrent('a client that is slow, but honest', () => {
-  it('uploads for many times as long as one may stand still', { timeout: 30_000 }, async () => {
+  it('uploads for many times as long as one may stand still', async () => {
     const pieces = Array.from({ length: 24 }, () => randomBytes(600));
     const uploadSlowly = async (path: string, chunked: boolean) => {
       using raw = await rawConnection(gateway);
@@ -219,7 +219,7 @@ describe.concurrent('a client that is slow, but honest', () => {
     await Promise.all([uploadSlowly('honest', false), uploadSlowly('honest-chunked', true)]);
   });
 
-  it('downloads for many times as long as one may stand still', { timeout: 30_000 }, async () => {
+  it('downloads for many times as long as one may stand still', async () => {
     const body = randomBytes(16 * MiB);
     await client.put('for-slow-ones', body);
     const begin = performance.now();

@@ -130,7 +130,7 @@ describe('files that are spread anew', () => {
       await areSound(person, files, { data, parity });
     }
     await nothingIsLeft();
-  }, 60_000);
+  });
 
   it('keep the pieces that are the same under both spreads', async () => {
     const person = await newClient();

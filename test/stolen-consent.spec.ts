@@ -25,7 +25,7 @@ beforeAll(async () => {
   sql = gateway.app.get(Database);
   admin = await signIn(gateway);
   [anna, bert] = await Promise.all([newPerson(gateway, admin, ['user']), newPerson(gateway, admin, ['user'])]);
-}, 60_000);
+});
 afterEach(async () => {
   google.follow([]);
   await sql.query(`update connections set removed_at = now() where provider like '%consenting-cloud'`);

@@ -397,7 +397,7 @@ describe('the pages of a long manifest', () => {
   const plain = randomBytes(PAGE + 5 * CHUNK + 7);
   beforeAll(async () => {
     file = await store(mine, 'paged', plain);
-  }, 60_000);
+  });
   const at = (of: Stored, page: number) =>
     `t.account = '${of.account}' and t.content = '${of.content}' and t.page = ${page}`;
   const inPage = async (page: number) => {

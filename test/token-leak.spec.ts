@@ -68,7 +68,7 @@ beforeAll(async () => {
   gateway = await startGateway({ environment: { ...environment, TESSERA_GOOGLE_ORIGIN: front.origin } });
   sql = inside(gateway, Database);
   token = await signIn(gateway);
-}, 60_000);
+});
 afterAll(async () => {
   vi.restoreAllMocks();
   await gateway?.stop();
@@ -239,7 +239,7 @@ it('is found nowhere in a whole life with a vendor: no token, no code, no verifi
   expect(traces.filter(([where]) => where === 'an error').length).toBe(8);
   expect(whereIs(secrets)).toEqual([]);
   expect(whereIs(bindings)).toEqual([]);
-}, 60_000);
+});
 
 it('would be found if it were anywhere', () => {
   const [one] = secrets;

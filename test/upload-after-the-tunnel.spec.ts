@@ -21,7 +21,7 @@ beforeAll(async () => {
   first = await startGateway({ environment });
   gateways = [first, await beside()];
   token = await signIn(first);
-}, 60_000);
+});
 afterAll(async () => {
   await gateways?.[1]?.stop();
   await first?.stop();
@@ -147,7 +147,7 @@ describe('An upload that goes on after the tunnel', () => {
     expect(await offsetOf(gateways[1], place)).toBe(300 * KIB);
     expect(await patch(gateways[1], place, 300 * KIB, bytes.subarray(300 * KIB), null)).toBe(204);
     expect((await content('restarted.bin')).equals(bytes)).toBe(true);
-  }, 60_000);
+  });
 
   it('serves tus-js-client as it is', async () => {
     const bytes = randomBytes(700 * KIB);

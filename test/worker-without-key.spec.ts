@@ -49,7 +49,7 @@ beforeAll(async () => {
   await connect('webdav', { url: apache.url, ...apache.login }, apache.files);
   person = new Client(gateway, (await newPerson(gateway, admin.token, ['user'])).token);
   await person.spread(2, 1, connections);
-}, 60_000);
+});
 afterAll(async () => {
   if (worker && worker.exitCode === null && worker.signalCode === null) {
     worker.kill('SIGTERM');
@@ -216,7 +216,7 @@ describe('a worker without the root key', () => {
     );
     expect((await person.get('kept')).body.equals(kept)).toBe(true);
     expect(await readdir(join(folder, 'workers-own'))).not.toContain('root.key');
-  }, 90_000);
+  });
 
   it('ends on SIGTERM, and leaves nothing open', async () => {
     worker!.kill('SIGTERM');
