@@ -1,10 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { PictureDecoder } from '../src/sharing/previews/picture-decoder.js';
+import { type Picture, PictureDecoder } from '../src/sharing/previews/picture-decoder.js';
+import { openPage } from './support/browser.js';
 import { Client, type Received } from './support/client.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { blobsOnDisk, inside, intruder, upkeep, vaultOf } from './support/inside.js';
+import { endlessPage, lockedPdf, onePage, RED_AND_BLUE } from './support/pdfs.js';
 import { newPerson, signIn } from './support/people.js';
 import { blankPng, gifOf, look, noise, notedPng, redAndBlue, withExif } from './support/pictures.js';
 
@@ -72,6 +74,7 @@ describe('a preview', () => {
     d: async () => (await redAndBlue()).gifsaveBuffer(),
     'e.tif': async () => (await redAndBlue()).tiffsaveBuffer(),
     'f.avif': async () => (await redAndBlue()).heifsaveBuffer({ compression: 'av1', effort: 0 }),
+    'g.pdf': async () => onePage(RED_AND_BLUE),
   };
   it.each(Object.keys(saved))('of %s is a small picture of it, whatever the file is called', async (path) => {
     await put(path, await saved[path]!());
@@ -111,6 +114,17 @@ describe('a preview', () => {
     expect(seen.fields.filter((field) => /exif|xmp|iptc|orientation/.test(field))).toEqual([]);
   });
 
+  it('of a document that a browser printed is its first page', async () => {
+    await using printer = await openPage();
+    const style = '<style>@page { size: 4in 2in; margin: 0 } p { height: 2in; width: 2in; margin: 0 }</style>';
+    const pages = '<p style="background: red">Tessera</p><p style="background: blue">page 2</p>';
+    await printer.page.setContent(style + pages);
+    await put('printed', await printer.page.pdf({ preferCSSPageSize: true, printBackground: true }));
+    const seen = await look((await preview('printed')).body);
+    expect([seen.width, seen.height]).toEqual([256, 128]);
+    expect([isRed(seen.at(0.2, 0.9)), seen.at(0.8, 0.5)]).toEqual([true, [255, 255, 255]]);
+  });
+
   it('of an earlier version is that version’s', async () => {
     const first = await put('x', (await redAndBlue(400, 200)).pngsaveBuffer());
     await put('x', (await redAndBlue(200, 400)).pngsaveBuffer());
@@ -120,6 +134,17 @@ describe('a preview', () => {
 });
 
 describe('a preview is kept', () => {
+  // What is kept is not the decoder's affair: these need none of its processes.
+  beforeEach(async () => {
+    const made = Buffer.from((await redAndBlue(64, 32)).webpsaveBuffer());
+    const read = async ({ bytes }: Picture) => {
+      for await (const _ of bytes);
+      return made;
+    };
+    const stand = vi.spyOn(inside(gateway, PictureDecoder), 'run').mockImplementation(read);
+    return () => stand.mockRestore();
+  });
+
   it('sealed, spread as any content is, and counted against no quota', async () => {
     await put('a.png', (await redAndBlue()).pngsaveBuffer());
     const before = await client.send('/api/auth/me');
@@ -244,7 +269,7 @@ describe('no preview is made', () => {
     const svg = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script><rect width="9" height="9"/></svg>';
     const strange: Record<string, Buffer> = {
       'a.svg': Buffer.from(svg),
-      'b.png': Buffer.from('%PDF-1.7 and not a picture at all'),
+      'b.png': Buffer.from('BM, and not a picture at all'),
       'c.jpg': Buffer.alloc(0),
       'd.jpg': Buffer.from('\xff\xd8\xff', 'latin1'),
       'e.html': Buffer.from('<html>GIF89a</html>'),
@@ -265,6 +290,8 @@ describe('no preview is made', () => {
     const strange: Record<string, Buffer> = {
       'head.gif': Buffer.concat([Buffer.from('GIF89a'), Buffer.alloc(100, 255)]),
       'svg.png': Buffer.concat([png.subarray(0, 8), Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>')]),
+      'none.pdf': Buffer.from('%PDF-1.7 and not a page at all'),
+      'locked.pdf': lockedPdf(),
       'avif.avif': Buffer.from('\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf\xff\xff\xff\xff', 'latin1'),
     };
     for (const [path, bytes] of Object.entries(strange)) {
@@ -273,6 +300,7 @@ describe('no preview is made', () => {
         for (const size of ['256', '512']) {
           const answer = await preview(path, `?size=${size}`);
           expect([path, answer.status, answer.type]).toEqual([path, 415, 'no-preview']);
+          expect([path, answer.body.includes('password')]).toEqual([path, path === 'locked.pdf']);
         }
       });
       expect([path, many]).toEqual([path, 1]);
@@ -304,6 +332,20 @@ describe('no preview is made', () => {
     expect((await client.send('/api/health/live')).status).toBe(200);
   });
 
+  it('of a page that nobody finishes drawing; it is tried once', async () => {
+    const decoder = inside(gateway, PictureDecoder);
+    const { mostCpuMs } = decoder;
+    decoder.mostCpuMs = 500;
+    await put('endless.pdf', endlessPage());
+    const many = await decodings(async () => {
+      for (const size of ['256', '512']) {
+        const answer = await preview('endless.pdf', `?size=${size}`);
+        expect([answer.status, answer.type, answer.body.includes('time')]).toEqual([415, 'no-preview', true]);
+      }
+    }).finally(() => (decoder.mostCpuMs = mostCpuMs));
+    expect(many).toBe(1);
+  });
+
   it('of another’s file, of a folder, of what is not there', async () => {
     await put('mine.png', (await redAndBlue()).pngsaveBuffer());
     const person = await newPerson(gateway, admin, ['user']);
@@ -320,26 +362,34 @@ describe('no preview is made', () => {
 });
 
 describe('the decoder', () => {
-  it('is a process that can read nothing of the gateway’s, and is gone when its work is', async () => {
+  const given: Record<string, () => Promise<Buffer>> = {
+    Jpeg: async () => Buffer.from((await redAndBlue()).jpegsaveBuffer()),
+    Pdf: async () => onePage(RED_AND_BLUE),
+  };
+  it.each(['Jpeg', 'Pdf'] as const)('of %s is a process that can read nothing of the gateway’s', async (loader) => {
     const decoder = inside(gateway, PictureDecoder);
     const seen: { env: string; flags: string }[] = [];
-    const image = Buffer.from((await redAndBlue()).jpegsaveBuffer());
+    const file = await given[loader]!();
     async function* slowly() {
-      yield image.subarray(0, 100);
+      yield file.subarray(0, 100);
       for (const id of await children()) {
         const flags = readFileSync(`/proc/${id}/cmdline`, 'utf8');
         if (flags.includes('decode-picture')) seen.push({ env: readFileSync(`/proc/${id}/environ`, 'utf8'), flags });
       }
-      yield image.subarray(100);
+      yield file.subarray(100);
     }
-    await decoder.run({ loader: 'Jpeg', length: image.length, bytes: slowly() }, 256);
+    await decoder.run({ loader, length: file.length, bytes: slowly() }, 256);
     expect(seen).toHaveLength(1);
     expect(seen[0]?.env).toBe('');
     const flags = seen[0]!.flags.split('\0');
     expect(flags).toContain('--permission');
     const open = flags.filter((flag) => flag.startsWith('--allow'));
     expect(open.filter((flag) => !flag.startsWith('--allow-fs-read='))).toEqual(['--allow-worker']);
-    expect(open.filter((flag) => flag.includes(gateway.dataFolder))).toEqual([]);
+    const files = open.filter((flag) => flag.startsWith('--allow-fs-read=')).map((flag) => flag.replace(/.*=/, ''));
+    const ofPdf = loader === 'Pdf' ? [/\/draw-page\.ts$/, /\/@embedpdf\/pdfium\/dist\/pdfium\.wasm$/] : [];
+    const expected = [/\/decode-picture\.ts$/, /\/node_modules\/wasm-vips\/lib\/$/, ...ofPdf];
+    expect(files).toHaveLength(expected.length);
+    for (const [nth, path] of files.entries()) expect(path).toMatch(expected[nth]!);
   });
 
   it('leaves nothing behind when it is killed in the middle, and the next one does the work', async () => {

@@ -71,7 +71,9 @@ export const PreviewQuery = ContentQuery.extend({
     .enum(SIDES)
     .default('256')
     .transform(Number)
-    .describe('The longer side in pixels; a picture that is smaller is not made larger.'),
+    .describe(
+      'The longer side in pixels; a picture that is smaller is not made larger, a page is drawn as large as this.',
+    ),
 });
 export type PreviewQuery = z.infer<typeof PreviewQuery>;
 

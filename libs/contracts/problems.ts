@@ -91,7 +91,7 @@ export const problems = {
   'no-preview': kind(
     415,
     'No preview',
-    'The file is no picture of a kind that is shown, cannot be read as one, or takes more than a preview may. `detail` says which.',
+    'The file is no picture of a kind that is shown and no PDF, cannot be read as one, asks for a password, or takes more than a preview may. `detail` says which.',
   ),
   range: kind(416, 'Range not satisfiable', 'No byte of the file lies in the range that was asked for.'),
   'expectation-failed': kind(417, 'Expectation failed', 'The gateway knows no expectation but 100-continue.'),

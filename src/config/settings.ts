@@ -151,7 +151,7 @@ export const settings = z.object({
     .wholeNumber(0, 64)
     .prefault('1')
     .describe(
-      'How many pictures are made small at once for previews, each in a process of its own that may take 512 MiB beside the gateway. 0: no previews are made.',
+      'How many pictures and first pages are made small at once for previews, each in a process of its own that may take 512 MiB beside the gateway. 0: no previews are made.',
     ),
   TESSERA_DATABASE_CONNECTIONS: kind
     .wholeNumber(2, 500)

@@ -172,6 +172,7 @@ export const faultProblems: readonly Row[] = [
   row(sharing.PictureUnknown, 'no-preview'),
   row(sharing.PictureTooLarge, 'no-preview'),
   row(sharing.PictureBroken, 'no-preview'),
+  row(sharing.PictureLocked, 'no-preview'),
   row(sharing.PictureTooCostly, 'no-preview'),
   row(sharing.PreviewsBusy, 'unavailable'),
   row(sharing.PreviewsOff, 'not-configured'),

@@ -44,26 +44,32 @@ export class AddressRefused extends Fault {
 /** Its first bytes are those of nothing that previews are made of. */
 export class PictureUnknown extends Fault {
   constructor() {
-    super('There are previews of JPEG, PNG, GIF, WebP, TIFF and AVIF pictures; this is none of these.');
+    super('There are previews of JPEG, PNG, GIF, WebP, TIFF and AVIF pictures and of PDFs; this is none of these.');
   }
 }
 
 export class PictureTooLarge extends Fault {
   constructor() {
-    super('The picture has more bytes or more pixels than a preview is made of.');
+    super('The file has more bytes or more pixels than a preview is made of.');
   }
 }
 
 export class PictureBroken extends Fault {
   constructor() {
-    super('The picture cannot be read: it is damaged, or not what it begins as.');
+    super('No picture can be read out of the file: it is damaged, or not what it begins as.');
+  }
+}
+
+export class PictureLocked extends Fault {
+  constructor() {
+    super('The document asks for a password before it shows a page.');
   }
 }
 
 /** Time or memory ran out over it, or its decoder failed. */
 export class PictureTooCostly extends Fault {
   constructor() {
-    super('The picture takes more time or memory than a preview may.');
+    super('The file takes more time or memory than a preview may.');
   }
 }
 

@@ -3,7 +3,7 @@ import { page, type Page } from './page.js';
 /**
  * Reads the token from the fragment, which no browser sends, and calls what the API has for people with a link. Names are put
  * in as text, never as markup; a file is saved by its browser, never shown in this page.
- * What is shown of a picture is the gateway's own preview.
+ * What is shown of a picture or a document is the gateway's own preview.
  */
 const SCRIPT = `
 const token = new URLSearchParams('t=' + location.hash.slice(1)).get('t') ?? '';
@@ -38,7 +38,7 @@ const pictures = async (entries) => {
     place.append(picture);
   }
 };
-const pictured = (name) => /[.](jpe?g|png|gif|webp|tiff?|avif)$/i.test(name);
+const pictured = (name) => /[.](jpe?g|png|gif|webp|tiff?|avif|pdf)$/i.test(name);
 const show = async (path, cursor) => {
   const shown = await call('entries', { visit, path, cursor });
   if (cursor === undefined) list.replaceChildren();

@@ -59,7 +59,8 @@ export class SharedController {
   @HttpCode(200)
   @Access('public')
   @Describe({
-    summary: 'A small WebP of a picture, 256 pixels at its longer side. It counts as no download.',
+    summary:
+      'A small WebP of a picture or of a PDF’s first page, 256 pixels at its longer side. It counts as no download.',
     answers: { 200: { media: 'image/webp' } },
     problems: ['not-found', 'bad-name', 'is-folder', 'no-preview', 'not-configured', 'content-damaged'],
   })

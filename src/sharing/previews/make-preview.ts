@@ -3,7 +3,14 @@ import { Fault } from '#contracts';
 import { Config } from '../../config/index.js';
 import { Ephemeral, EphemeralAway } from '../../ephemeral/index.js';
 import type { OpenFile } from '../../transfers/index.js';
-import { PictureBroken, PictureTooCostly, PictureTooLarge, PictureUnknown, PreviewsOff } from '../faults.js';
+import {
+  PictureBroken,
+  PictureLocked,
+  PictureTooCostly,
+  PictureTooLarge,
+  PictureUnknown,
+  PreviewsOff,
+} from '../faults.js';
 import { DecoderLine } from './decoder-line.js';
 import { PictureDecoder } from './picture-decoder.js';
 import { loaderFor, TELLING_BYTES } from './picture-kinds.js';
@@ -19,6 +26,7 @@ const REFUSALS: Readonly<Record<string, new () => Fault>> = {
   broken: PictureBroken,
   costly: PictureTooCostly,
   large: PictureTooLarge,
+  locked: PictureLocked,
 };
 
 /** Makes a small picture of a file's bytes, a few at a time. */

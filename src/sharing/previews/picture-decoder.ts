@@ -9,13 +9,14 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
-import { PictureBroken, PictureTooCostly, PictureTooLarge, PreviewsBusy } from '../faults.js';
+import { PictureBroken, PictureLocked, PictureTooCostly, PictureTooLarge, PreviewsBusy } from '../faults.js';
 import type { Loader } from './picture-kinds.js';
 
 /** More than the largest cameras make; a decoder that reads in lines needs little for them, one that cannot is refused memory. */
 const MOST_PIXELS = 200_000_000;
-/** 512 MiB, in pages of 64 KiB. */
+/** 512 MiB, in pages of 64 KiB. Of a PDF 384 MiB, since what makes a WebP of its page comes after. */
 const MOST_PAGES = 8192;
+const MOST_PAGES_OF_PDF = 6144;
 /** Of a processor’s time, and of the clock’s: it stands back behind transfers, so that it may have to wait. */
 const MOST_CPU_MS = 10_000;
 const MOST_MS = 60_000;
@@ -24,8 +25,12 @@ const LOOK_MS = 500;
 const MOST_OUTPUT = 2 * 1024 * 1024;
 
 /** As the built program, or as its source where that runs. */
-const PROGRAM = fileURLToPath(new URL(`./decode-picture${extname(import.meta.url)}`, import.meta.url));
-const library = (): string => dirname(createRequire(import.meta.url).resolve('wasm-vips/vips.wasm'));
+const beside = (name: string): string =>
+  fileURLToPath(new URL(`./${name}${extname(import.meta.url)}`, import.meta.url));
+const PROGRAM = beside('decode-picture');
+const DRAWER = beside('draw-page');
+const installed = (name: string): string => createRequire(import.meta.url).resolve(name);
+const addressOf = (path: string): string => pathToFileURL(path).href;
 /** A third of a processor where all others are busy: behind transfers, and not starved by them. */
 const NICENESS = 5;
 
@@ -35,18 +40,23 @@ export interface Picture {
   readonly bytes: AsyncIterable<Buffer>;
 }
 
-/** Makes small pictures, each in a process of its own that may reach nothing; docs/decisions/previews.md says why. */
+/**
+ * Makes small pictures, of pictures and of the first pages of PDFs, each in a process of its own that may reach nothing;
+ * docs/decisions/previews.md says why.
+ */
 @Injectable()
 export class PictureDecoder implements OnModuleDestroy {
   private readonly log = new Logger('sharing');
   private readonly running = new Set<ChildProcess>();
+  /** A test that waits for it takes less. */
+  mostCpuMs = MOST_CPU_MS;
 
   /** WebP of at most this side. Throws what the bytes throw, or which fault of the picture it was. */
   async run(picture: Picture, side: number): Promise<Buffer> {
     const child = this.#start(picture, side);
     const end = performance.now() + MOST_MS;
     const timer = setInterval(() => {
-      if (performance.now() > end || cpuMsOf(child.pid) > MOST_CPU_MS) child.kill('SIGKILL');
+      if (performance.now() > end || cpuMsOf(child.pid) > this.mostCpuMs) child.kill('SIGKILL');
     }, LOOK_MS);
     try {
       const closed = once(child, 'close');
@@ -66,12 +76,15 @@ export class PictureDecoder implements OnModuleDestroy {
   }
 
   #start({ loader, length }: Picture, side: number): ChildProcess {
-    const lying = library();
-    const allowed = [PROGRAM, lying + sep].map((path) => `--allow-fs-read=${path}`);
+    const isPdf = loader === 'Pdf';
+    const library = dirname(installed('wasm-vips/vips.wasm'));
+    const ofPdf = isPdf ? [DRAWER, installed('@embedpdf/pdfium/pdfium.wasm')] : [];
+    const allowed = [PROGRAM, library + sep, ...ofPdf].map((path) => `--allow-fs-read=${path}`);
     const flags = ['--permission', '--allow-worker', ...allowed, '--max-old-space-size=64', '--no-warnings'];
-    const words = [pathToFileURL(lying).href, loader, length, side, MOST_PIXELS, MOST_PAGES].map(String);
+    const bounds = [length, side, MOST_PIXELS, isPdf ? MOST_PAGES_OF_PDF : MOST_PAGES];
+    const words = [addressOf(library), loader, ...bounds.map(String), ...ofPdf.map(addressOf)];
     const stdio = ['pipe', 'ignore', 'ignore', 'pipe'] as const;
-    const child = spawn(process.execPath, [...flags, PROGRAM, ...words], { env: {}, cwd: lying, stdio: [...stdio] });
+    const child = spawn(process.execPath, [...flags, PROGRAM, ...words], { env: {}, cwd: library, stdio: [...stdio] });
     this.running.add(child);
     if (child.pid !== undefined) yieldTo(child.pid);
     return child;
@@ -80,6 +93,7 @@ export class PictureDecoder implements OnModuleDestroy {
   #verdict({ exitCode, signalCode }: ChildProcess, output: Buffer): Buffer {
     if (exitCode === 3) throw new PictureTooLarge();
     if (exitCode === 4) throw new PictureBroken();
+    if (exitCode === 6) throw new PictureLocked();
     const isPicture = output.toString('latin1', 0, 4) === 'RIFF' && output.toString('latin1', 8, 12) === 'WEBP';
     if (exitCode === 0 && isPicture) return output;
     this.log.warn(`A picture’s decoder ended with ${exitCode ?? signalCode}.`);

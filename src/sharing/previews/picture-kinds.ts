@@ -1,5 +1,5 @@
-/** By which loader of the library a picture is read. */
-export type Loader = 'Jpeg' | 'Png' | 'Nsgif' | 'Webp' | 'Tiff' | 'Heif';
+/** By which loader of the library a picture is read; a PDF's first page is drawn by another library. */
+export type Loader = 'Jpeg' | 'Png' | 'Nsgif' | 'Webp' | 'Tiff' | 'Heif' | 'Pdf';
 
 /** Enough to tell what a file is. */
 export const TELLING_BYTES = 16;
@@ -14,6 +14,7 @@ const BEGINNINGS: readonly { readonly loader: Loader; readonly at?: number; read
   { loader: 'Tiff', bytes: 'MM\0*' },
   { loader: 'Heif', at: 4, bytes: 'ftypavif' },
   { loader: 'Heif', at: 4, bytes: 'ftypavis' },
+  { loader: 'Pdf', bytes: '%PDF-' },
 ];
 
 /**

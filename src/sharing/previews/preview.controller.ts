@@ -8,7 +8,7 @@ import { Previews } from './previews.js';
 
 const WEBP = { media: 'image/webp' };
 
-/** What a picture looks like, without its bytes. */
+/** What a picture or a document looks like, without its bytes. */
 @Controller('api')
 export class PreviewController {
   constructor(
@@ -20,7 +20,7 @@ export class PreviewController {
   @Access(USERS)
   @Describe({
     summary:
-      'A small WebP of a JPEG, PNG, GIF, WebP, TIFF or AVIF picture, upright, without what its camera wrote beside the pixels.',
+      'A small WebP of a JPEG, PNG, GIF, WebP, TIFF or AVIF picture, upright, without what its camera wrote beside the pixels; of a PDF, its first page.',
     answers: { 200: WEBP, 304: null },
     headers: { 'If-None-Match': 'only when the preview is another one' },
     problems: ['bad-name', 'is-folder', 'no-preview', 'not-configured', 'content-damaged'],
