@@ -187,9 +187,7 @@ describe('a copy that is under way', () => {
     } finally {
       wire.broken(Infinity);
     }
-    await using hurry = await intruder(gateway);
-    await hurry.query(`update jobs set next_at = now() - interval '1 minute' where ended_at is null`);
-    await inside(gateway, Worker).recover();
+    await dueNow();
     await expect.poll(() => stateOf(backup.id), SOON).toBe('kept');
     wire.mend();
     const pieces = Math.ceil((backup.bytes - 212) / UNIT);
@@ -204,8 +202,12 @@ describe('a copy that is under way', () => {
     wire.broken(2);
     const given = await made();
     await expect.poll(async () => (await list()).connections[0]!.error, SOON).not.toBeNull();
+    const backup = await made();
+    await dueNow();
+    await expect.poll(() => stateOf(backup.id), SOON).toBe('begun');
     wire.mend();
-    const backup = await backedUpNow();
+    await dueNow();
+    await expect.poll(() => stateOf(backup.id), SOON).toBe('kept');
     expect(await stateOf(given.id)).toBe('leaving');
     const left = wire.calls;
     expect([...(await blobs()).keys()]).toEqual(expect.arrayContaining(left));
@@ -215,13 +217,31 @@ describe('a copy that is under way', () => {
     expect((await namesFound())[0]).toBe(backup.id);
   });
 
-  async function backedUpNow(): Promise<Backup> {
+  it('is compared with what comes back, and put anew where that is something else', async () => {
+    const provider = await inside(gateway, ConnectionPool).provider(connection, 'short');
+    const real = provider.put.bind(provider);
+    const spoilt: string[] = [];
+    provider.put = async (name, body, options) => {
+      const proof = await real(name, body, options);
+      if (spoilt.length > 0) return proof;
+      spoilt.push(name);
+      await writeFile((await blobs()).get(name)!, randomBytes(body.length));
+      return proof;
+    };
     const backup = await made();
-    await using hurry = await intruder(gateway);
-    await hurry.query(`update jobs set next_at = now() - interval '1 minute' where ended_at is null`);
-    await inside(gateway, Worker).recover();
     await expect.poll(() => stateOf(backup.id), SOON).toBe('kept');
-    return backup;
+    provider.put = real;
+    await found(async ({ backups }) => {
+      expect(backups[0]!.head.pieces.map(({ name }) => name)).not.toContain(spoilt[0]);
+      expect((await fetched(backups[0]!)).equals(await readFile(backup.file))).toBe(true);
+    });
+  });
+
+  /** What waits for its next attempt does so no longer. */
+  async function dueNow(): Promise<void> {
+    await using database = await intruder(gateway);
+    await database.query(`update jobs set next_at = now() - interval '1 minute' where ended_at is null`);
+    await inside(gateway, Worker).recover();
   }
 });
 

@@ -1,4 +1,4 @@
-import { HOUSE } from '../contents/index.js';
+import { HOUSE, inLockOrder } from '../contents/index.js';
 import type { Sql } from '../database/index.js';
 
 export interface KeepingConnection {
@@ -112,8 +112,11 @@ export async function addPieces(
     pieces.map(({ length }) => length),
   ];
   await sql.execute(
-    `update blobs set state = 'condemned', condemned_at = now() where account = $3 and state in ('intended', 'live')
-       and id in (select blob from backup_pieces where copy = $1 and part = any ($2::int[]))`,
+    `with replaced as (
+       ${inLockOrder(`blobs b where b.account = $3 and b.state in ('intended', 'live')
+         and b.id in (select blob from backup_pieces where copy = $1 and part = any ($2::int[]))`)}
+     )
+     update blobs b set state = 'condemned', condemned_at = now() from replaced r where b.account = $3 and b.id = r.id`,
     [copy, columns[0], HOUSE],
   );
   await sql.execute(
@@ -166,8 +169,11 @@ export async function endCopy(sql: Sql, copy: string): Promise<boolean> {
 export async function condemnCopies(sql: Sql, copies: readonly string[]): Promise<void> {
   await sql.execute('update backup_copies set condemned_at = now() where id = any ($1::uuid[])', [copies]);
   await sql.execute(
-    `update blobs set state = 'condemned', condemned_at = now() where account = $2 and state in ('intended', 'live')
-       and id in (select blob from backup_pieces where copy = any ($1::uuid[]))`,
+    `with given_up as (
+       ${inLockOrder(`blobs b where b.account = $2 and b.state in ('intended', 'live')
+         and b.id in (select blob from backup_pieces where copy = any ($1::uuid[]))`)}
+     )
+     update blobs b set state = 'condemned', condemned_at = now() from given_up g where b.account = $2 and b.id = g.id`,
     [copies, HOUSE],
   );
 }

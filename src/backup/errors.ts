@@ -57,6 +57,8 @@ export class CopyGivenUp extends Fault {
 /** A place that is not to be written to as it is now. */
 export class ConnectionUnfit extends Fault {
   override readonly retriable = true;
+  /** Whoever mends it wants to see that. */
+  override readonly retryAfterSeconds = 60;
 }
 
 /** What was read back is not what was put. */

@@ -258,6 +258,7 @@ class Store {
     const keys = [...this.objects.keys()]
       .filter((key) => this.current(key) && key.startsWith(query.get('prefix') ?? ''))
       .sort();
+    if (query.get('delimiter') !== null) return prefixesOf(keys, query.get('prefix') ?? '', query.get('delimiter')!);
     const after = query.get('continuation-token');
     const rest = keys.filter((key) => after === null || key > after);
     const page = rest.slice(0, Math.min(Number(query.get('max-keys') ?? 1000), this.ways.pageLength ?? 1000));
@@ -327,4 +328,12 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer | null> {
   } catch {
     return null;
   }
+}
+
+/** What lies deeper, all on one page. */
+function prefixesOf(keys: readonly string[], above: string, delimiter: string): Buffer {
+  const deeper = keys.filter((key) => key.indexOf(delimiter, above.length) >= 0);
+  const prefixes = new Set(deeper.map((key) => key.slice(0, key.indexOf(delimiter, above.length) + 1)));
+  const listed = [...prefixes].map((one) => `<CommonPrefixes><Prefix>${escaped(one)}</Prefix></CommonPrefixes>`);
+  return document('ListBucketResult', `<IsTruncated>false</IsTruncated>${listed.join('')}`);
 }
