@@ -114,6 +114,35 @@ describe('a connection on which files lie', () => {
     expect(await look(admin)).toMatchObject({ unreadable: { files: 1 }, degraded: { files: 0 } });
   });
 
+  it('stays, whoever wants it, while immutable files lie there alone; not when it has been away for good', async () => {
+    await admin.put('1c/originals/photo', randomBytes(100));
+    await admin.put('1c/elsewhere', randomBytes(100));
+    const until = new Date(Date.now() + 3_600_000).toISOString();
+    expect((await admin.json('PUT', '/api/immutable/1c/originals', { until })).status).toBe(200);
+    const refused = await remove(admin, '?force=true');
+    expect([refused.status, refused.type]).toEqual([409, 'immutable']);
+    expect((await admin.get('1c/originals/photo')).status).toBe(200);
+    await query(`update connections set given_up_at = now(), given_up_by = id where id = $1`, [id]);
+    expect((await remove(admin, '?force=true')).type).toBe('immutable');
+    await query(`update connections set given_up_by = null where id = $1`, [id]);
+    expect((await remove(admin, '?force=true')).status).toBe(204);
+    await settled();
+  });
+
+  it('goes by force with immutable files of which enough lies elsewhere', async () => {
+    const { id: other } = await connect(false, 'yet another');
+    const spread = { data: 1, parity: 1, connections: [id, other] };
+    expect((await admin.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+    await admin.put('1d/originals/photo', randomBytes(100));
+    const until = new Date(Date.now() + 3_600_000).toISOString();
+    expect((await admin.json('PUT', '/api/immutable/1d/originals', { until })).status).toBe(200);
+    await choose([other]);
+    expect((await remove(admin, '?force=true')).status).toBe(204);
+    await settled();
+    expect((await remove(admin, '?force=true', other)).type).toBe('immutable');
+    expect((await admin.get('1d/originals/photo')).status).toBe(200);
+  });
+
   it('goes by force, and what lay only there says so from then on', async () => {
     const bytes = randomBytes(2 * CHUNK);
     await admin.put('2/lost', bytes);

@@ -110,7 +110,11 @@ it.each([
   ['modifiedAfter=yesterday', 422],
   ['cursor=nonsense', 400],
   [`cursor=${Buffer.from('name 01890000-0000-7000-8000-000000000000 x').toString('base64url')}&sort=newest`, 400],
-  [`cursor=${Buffer.from('newest 01890000-0000-7000-8000-000000000000 x').toString('base64url')}`, 400],
+  ...['x', '2026-02-30 10:00:00+00', '2026-13-45 10:00:00+00', '2026-02-28 24:60:00+00', '2026-02-28 10:00:00+99'].map(
+    (key): [string, number] => {
+      return [`cursor=${Buffer.from(`newest 01890000-0000-7000-8000-000000000000 ${key}`).toString('base64url')}`, 400];
+    },
+  ),
 ])('a bad question is refused: %s', async (query, status) => {
   expect((await client.send(`/api/search?${query}`)).status).toBe(status);
 });

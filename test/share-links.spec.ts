@@ -138,14 +138,15 @@ describe('a link', () => {
   });
 
   it('that has expired gives nothing any more, by the database’s clock', async () => {
-    const past = await share('private/secret', { expiresAt: '2020-01-01T00:00:00Z' });
-    closed(await open(past.token));
-    expect((await linkOf(past.id))!.open).toBe(false);
+    const past = await client.json('POST', '/api/links', { path: 'private/secret', expiresAt: '2020-01-01T00:00:00Z' });
+    expect([past.status, past.json()['errors']]).toMatchObject([422, [{ field: 'expiresAt' }]]);
     const link = await share('private/secret', { expiresAt: '2999-01-01T00:00:00Z' });
     const opened = await visit(link.token);
     await using database = await intruder(gateway);
     await database.query('update share_links set expires_at = now() where id = $1', [link.id]);
     closed(await entries(opened));
+    closed(await open(link.token));
+    expect((await linkOf(link.id))!.open).toBe(false);
   });
 
   it('gives no more downloads than it was made for, however many come at once', async () => {
@@ -167,6 +168,18 @@ describe('a link', () => {
     await call(gateway, path, { method: 'PATCH', token: admin, body: { disabled: true } });
     closed(await entries(opened));
   });
+});
+
+it.each(['private/secret', 'private/shared'])('to be told of what a ticket gives is no download (%s)', async (path) => {
+  const link = await share(path, { mostDownloads: 1 });
+  const { url } = (await ticket(await visit(link.token))).json<{ url: string }>();
+  for (let times = 0; times < 2; times++) {
+    const head = await stranger.send(url, { method: 'HEAD' });
+    expect([head.status, head.headers['content-disposition']]).toEqual([200, expect.stringMatching(/^attachment/)]);
+  }
+  expect(await linkOf(link.id)).toMatchObject({ downloads: 0, open: true });
+  expect((await stranger.send(url)).status).toBe(200);
+  expect((await stranger.send(url, { method: 'HEAD' })).status).toBe(404);
 });
 
 it('a ticket works once', async () => {

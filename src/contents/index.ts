@@ -34,7 +34,7 @@ export {
   type CondemnedBlob,
 } from './sweep.store.js';
 export { settleSlabsOf } from './settle-slabs.js';
-export { type Leaving, leavingFiles, leavingOf } from './leaving.store.js';
+export { holdsOriginals, type Leaving, leavingFiles, leavingOf } from './leaving.store.js';
 export { settleRemoved } from './settle-removed.js';
 export { condemnAll, dropAllContents, eraseAllContents } from './erase-account.js';
 export { condemnedOf, giveUpBlobs } from './erase-account.store.js';

@@ -105,6 +105,22 @@ export async function leavingOf(sql: Sql, connection: string): Promise<Leaving> 
   return rows[0]!;
 }
 
+/**
+ * Whether an immutable original could not be read any more without the connection. One that has not answered for so long
+ * that it was given up by itself holds nothing that anybody could keep.
+ */
+export async function holdsOriginals(sql: Sql, connection: string): Promise<boolean> {
+  const rows = await sql.query(
+    `with ${TOUCHED}
+     select 1 from files f
+     where f.unreadable and exists (select 1 from immutable_folders i where i.account = f.account and i.until > now())
+       and not exists (select 1 from connections where id = $1 and given_up_at is not null and given_up_by is null)
+       and is_immutable(f.account, f.file) limit 1`,
+    [connection],
+  );
+  return rows.length > 0;
+}
+
 /** Some of an account's files that hang on the connection, the unreadable ones first. */
 export function leavingFiles(
   sql: Sql,

@@ -89,11 +89,20 @@ function inNormalForm({ name, prefix, ...rest }: Sought): Sought {
   };
 }
 
-const KEYS: Readonly<Record<SearchOrder, RegExp>> = {
-  name: /^[^\0]*$/,
-  newest: /^\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?[+-]\d\d(:\d\d){0,2}( BC)?$/,
-  largest: /^\d{1,16}$/,
+const KEYS: Readonly<Record<SearchOrder, (key: string) => boolean>> = {
+  name: (key) => !key.includes('\0'),
+  newest: isMoment,
+  largest: (key) => /^\d{1,16}$/.test(key),
 };
+
+const MOMENT = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,6})?)[+-](?:0\d|1[0-5])(?::[0-5]\d){0,2}$/;
+
+/** A time as the database writes it, which it reads again: no thirtieth of February. */
+function isMoment(key: string): boolean {
+  const [, day, time] = MOMENT.exec(key) ?? [];
+  const at = new Date(`${day}T${time}Z`);
+  return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(day!);
+}
 
 function encodeCursor(order: SearchOrder, { key, id }: { key: string; id: string }): string {
   return Buffer.from(`${order} ${id} ${key}`).toString('base64url');
@@ -101,6 +110,6 @@ function encodeCursor(order: SearchOrder, { key, id }: { key: string; id: string
 
 function decodeCursor(order: SearchOrder, cursor: string): { key: string; id: string } {
   const [, of, id, key = ''] = /^(\S+) (\S+) (.*)$/s.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
-  if (of !== order || !Id.safeParse(id).success || !KEYS[order].test(key)) throw new CursorRefused();
+  if (of !== order || !Id.safeParse(id).success || !KEYS[order](key)) throw new CursorRefused();
   return { key, id: id! };
 }

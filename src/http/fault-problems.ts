@@ -163,10 +163,12 @@ export const faultProblems: readonly Row[] = [
   row(doors.DavRefused, 'forbidden'),
 
   row(purge.ConnectionInUse, 'connection-in-use', ({ leaving, advice }) => ({ leaving, advice })),
+  row(purge.OriginalsThere, 'immutable'),
   row(sharing.ArchivesFull, 'unavailable'),
   row(sharing.AddressRefused, 'address-refused'),
   row(sharing.LinkMissing, 'not-found'),
   row(sharing.TooManyLinks, 'conflict'),
+  row(sharing.LinkDateUnfit, 'validation', (fault) => ({ errors: [{ field: 'expiresAt', message: fault.message }] })),
   row(sharing.LinkClosed, 'not-found'),
   row(sharing.LinkPasswordWrong, 'link-password'),
   row(sharing.PictureUnknown, 'no-preview'),

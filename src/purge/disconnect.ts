@@ -2,9 +2,10 @@ import { Injectable } from '@nestjs/common';
 import type { Leaving } from '#contracts';
 import { AuditRecord } from '../audit/index.js';
 import { type ConnectionRow, LetGo } from '../connections/index.js';
+import { holdsOriginals } from '../contents/index.js';
 import { Database } from '../database/index.js';
 import { Jobs } from '../jobs/index.js';
-import { ConnectionInUse } from './errors.js';
+import { ConnectionInUse, OriginalsThere } from './errors.js';
 import { LookAtLeaving } from './look-at-leaving.js';
 import { SETTLE_REMOVED } from './settle-removed-job.js';
 import { TidyPlace } from './tidy-place.js';
@@ -17,7 +18,8 @@ interface LeavingOwner {
 /**
  * Removes a connection.
  *
- *  1. What would become unreadable is counted; unless nothing lies there, or its owner wants it all the same, it stays.
+ *  1. What would become unreadable is counted; unless nothing lies there, or its owner wants it all the same, it stays. While
+ *     immutable originals would become unreadable it stays, whoever wants it.
  *  2. Deleted files that still lie there are cleared away, as far as the provider answers in time.
  *  3. One transaction, which counts once more: the credentials are destroyed, the row ends, the record is told, and the
  *     settling is asked for. From here on nothing of ours opens the place, in this gateway at once, in others within two
@@ -42,7 +44,7 @@ export class Disconnect {
     return this.leaving.run(await this.letGo.theirs(by, id));
   }
 
-  /** Throws ConnectionInUse, ConnectionUnknown, AdminsOnly. */
+  /** Throws ConnectionInUse, OriginalsThere, ConnectionUnknown, AdminsOnly. */
   async run(by: LeavingOwner, id: string, force: boolean): Promise<void> {
     const row = await this.letGo.theirs(by, id);
     const leaving = await this.leaving.run(row);
@@ -53,6 +55,7 @@ export class Disconnect {
         await this.letGo.theirs(by, id, sql, true);
         const now = force ? leaving : await this.leaving.run(row, sql);
         if (!now.empty && !force) throw new ConnectionInUse(now);
+        if (!now.empty && (await holdsOriginals(sql, id))) throw new OriginalsThere();
         await this.letGo.forget(sql, id);
         await this.jobs.enqueue(sql, { kind: SETTLE_REMOVED, account: row.account, ids: { connection: id } });
         await this.audit.append(sql, this.entry(by, row, now));

@@ -12,6 +12,13 @@ export class ConnectionInUse extends Fault {
   }
 }
 
+/** What nobody deletes before its date would be unreadable without the connection: not even its owner says that it may. */
+export class OriginalsThere extends Fault {
+  constructor() {
+    super('Immutable files lie only on this connection. Move everything off it first; then it can be removed.');
+  }
+}
+
 /** A purge has done what it could, and something is left that cannot be reached now. It is tried again. */
 export class PurgeUnfinished extends Fault {
   override readonly retriable = true;

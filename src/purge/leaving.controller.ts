@@ -35,7 +35,7 @@ export class LeavingController {
     summary:
       'Removes a connection and forgets its credentials at once. Refused while files lie there, unless `force` says that what lies only there may become unreadable.',
     answers: { 204: null },
-    problems: ['not-found', 'forbidden', 'sign-in-again', 'connection-in-use'],
+    problems: ['not-found', 'forbidden', 'sign-in-again', 'connection-in-use', 'immutable'],
   })
   remove(
     @CurrentCaller() caller: Caller,

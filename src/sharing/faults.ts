@@ -15,6 +15,12 @@ export class LinkMissing extends Fault {
   }
 }
 
+export class LinkDateUnfit extends Fault {
+  constructor() {
+    super('The date must lie ahead: a link that has expired gives nothing to anybody.');
+  }
+}
+
 export class TooManyLinks extends Fault {
   constructor(most: number) {
     super(`An account has at most ${most} links; revoke one that is not used any more.`);

@@ -53,7 +53,11 @@ export class ContentExchange {
 
   /** What GET would answer, without the bytes. */
   async answerHead(source: Source, request: Request, response: Response): Promise<void> {
-    const file = await this.readFile.run(source.account, source.names, source.version);
+    this.answerFileHead(await this.readFile.run(source.account, source.names, source.version), request, response);
+  }
+
+  /** The same for a file that was opened some other way than by its path. */
+  answerFileHead(file: OpenFile, request: Request, response: Response): void {
     const span = this.setHead(request, response, file);
     if (span !== null) response.setHeader('Content-Length', span.end - span.start);
     response.end();
@@ -63,7 +67,6 @@ export class ContentExchange {
     await this.answerFile(await this.readFile.run(source.account, source.names, source.version), request, response);
   }
 
-  /** The same for a file that was opened some other way than by its path. */
   async answerFile(file: OpenFile, request: Request, response: Response): Promise<void> {
     const span = this.setHead(request, response, file);
     if (span === null || span.start === span.end) {

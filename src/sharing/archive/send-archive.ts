@@ -41,6 +41,7 @@ export class SendArchive {
     if (this.#directories.used > DIRECTORIES / 2) throw new ArchivesFull();
     const archive = new Archive(account, directory, response, { readFile: this.readFile, exchange: this.exchange });
     setHeaders(response, name);
+    if (response.req.method === 'HEAD') return void response.end();
     try {
       for (const [nth, { entries, as }] of wanted.entries()) {
         await archive.add(firsts[nth] as Walked, as);

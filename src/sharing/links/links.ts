@@ -6,7 +6,7 @@ import { AuditRecord } from '../../audit/index.js';
 import { Config } from '../../config/index.js';
 import { Database } from '../../database/index.js';
 import { formatPath, parsePath, presentPlaces, Tree } from '../../files/index.js';
-import { LinkMissing, TooManyLinks } from '../faults.js';
+import { LinkDateUnfit, LinkMissing, TooManyLinks } from '../faults.js';
 import { countLinks, insertLink, linksOf, revokeLink, type LinkRow } from './link.store.js';
 
 const MOST_LINKS = 1000;
@@ -38,7 +38,9 @@ export class Links {
     const row = await this.database.tx(async (sql) => {
       const details = { node: node.id, guarded: passwordHash !== null, until: link.expiresAt };
       await this.record.append(sql, { actor: account, account, action: 'link.made', subject: link.id, details });
-      return insertLink(sql, account, link);
+      const made = await insertLink(sql, account, link);
+      if (!made.open) throw new LinkDateUnfit();
+      return made;
     });
     const [shown] = await this.#shown(account, [row]);
     return { ...(shown as Link), token, url: `${this.config.publicUrl}/s#${token}` };

@@ -1,4 +1,4 @@
-import { Controller, Get, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { Controller, Get, Head, HttpCode, Post, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import {
   DownloadAddress,
@@ -14,7 +14,7 @@ import { IsFolder, WalkTree } from '../../files/index.js';
 import { ContentExchange, ReadFile } from '../../transfers/index.js';
 import { SendArchive } from '../archive/send-archive.js';
 import { Previews } from '../previews/previews.js';
-import { Visits } from './visits.js';
+import { type Taken, Visits } from './visits.js';
 
 /** Larger ones would come near to a download that nobody counts. */
 const SMALL = 256;
@@ -85,6 +85,23 @@ export class SharedController {
     return this.visits.ticket(body.visit, body.path);
   }
 
+  @Head('content/:ticket')
+  @Access('public')
+  @Describe({
+    summary: 'What a GET would answer: the address stays good.',
+    answers: { 200: null },
+    problems: ['not-found'],
+  })
+  async head(
+    @FromPath(TicketParams) { ticket }: TicketParams,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): Promise<void> {
+    const taken = await this.visits.peek(ticket);
+    if (!taken.file) return this.#pack(taken, response);
+    this.exchange.answerFileHead(await this.readFile.found(taken.account, taken.file), request, response);
+  }
+
   @Get('content/:ticket')
   @Access('public')
   @Describe({
@@ -97,8 +114,12 @@ export class SharedController {
     @Req() request: Request,
     @Res() response: Response,
   ): Promise<void> {
-    const { account, node, file } = await this.visits.take(ticket);
-    if (file) return this.exchange.answerFile(await this.readFile.found(account, file), request, response);
+    const taken = await this.visits.take(ticket);
+    if (!taken.file) return this.#pack(taken, response);
+    return this.exchange.answerFile(await this.readFile.found(taken.account, taken.file), request, response);
+  }
+
+  #pack({ account, node, file }: Taken, response: Response): Promise<void> {
     const entries = this.walk.from(account, { node, file });
     return this.archive.run(account, [{ entries, as: node.name || null }], node.name || 'Files', response);
   }

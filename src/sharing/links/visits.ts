@@ -10,11 +10,13 @@ import { linkById, linkByToken, takeDownload, type OpenLink } from './link.store
 const VISIT_MS = 3_600_000;
 const TICKET_MS = 600_000;
 
-/** What a visit is remembered by, and a ticket. */
+/** What a visit is remembered by. */
 interface Remembered {
   readonly account: string;
   readonly link: string;
 }
+
+type Ticket = { account: string; link: string; path: string };
 
 export interface Taken extends NodeBelow {
   readonly account: string;
@@ -73,11 +75,17 @@ export class Visits {
     return { account: link.account, ...(await this.#find(link, path)) };
   }
 
+  /** What a ticket is for, which it stays for: to be told of it is no download. */
+  async peek(ticket: string): Promise<Taken> {
+    const known = looksLikeToken(ticket) ? await this.ephemeral.get<Ticket>(ticketKey(ticket)) : null;
+    const link = known && (await linkById(this.database, known.account, known.link));
+    if (!link) throw new LinkClosed();
+    return { account: link.account, ...(await this.#find(link, known.path)) };
+  }
+
   /** What a ticket was for; it counts as a download of the link, whatever becomes of it. */
   async take(ticket: string): Promise<Taken> {
-    const known = looksLikeToken(ticket)
-      ? await this.ephemeral.take<{ account: string; link: string; path: string }>(ticketKey(ticket))
-      : null;
+    const known = looksLikeToken(ticket) ? await this.ephemeral.take<Ticket>(ticketKey(ticket)) : null;
     if (known === null) throw new LinkClosed();
     const link = await takeDownload(this.database, known.account, known.link);
     if (!link) throw new LinkClosed();
