@@ -89,7 +89,18 @@ async function content(path: string): Promise<Buffer> {
   return Buffer.from(await answer.arrayBuffer());
 }
 
-async function follow(seed: string): Promise<void> {
+/** Of so many schedules one has a gateway that is started anew in its midst. */
+const RESTART_EVERY = 12;
+
+/** Ends a gateway while a part comes to it, and starts another in its place. */
+async function startAnew(place: string, far: number, part: Buffer): Promise<void> {
+  const under = patch(gateways[1]!, place, far, part, Math.ceil(part.length / 2));
+  await gateways[1]!.stop();
+  await under;
+  gateways[1] = await beside();
+}
+
+async function follow(seed: string, restarts: boolean): Promise<void> {
   const die = dice(seed);
   const bytes = randomBytes(die(5) === 0 ? die(200) : die(600 * KIB));
   const path = `schedules/${seed}.bin`;
@@ -99,6 +110,11 @@ async function follow(seed: string): Promise<void> {
     expect(steps).toBeLessThan(200);
     const gateway = gateways[die(2)]!;
     const part = bytes.subarray(far, far + 1 + die(bytes.length));
+    if (restarts && steps === 0) {
+      await startAnew(place, far, part);
+      far = await offsetOf(gateways[die(2)]!, place);
+      continue;
+    }
     const cut = die(3) === 0 ? null : die(part.length + 1);
     const parts = [patch(gateway, place, far, part, cut)];
     // Somebody who has given up on the first goes on at once, perhaps by the other gateway.
@@ -115,10 +131,10 @@ async function follow(seed: string): Promise<void> {
 
 describe('An upload that goes on after the tunnel', () => {
   it(
-    `is whole after any schedule of cuts, takeovers and gateways (${SCHEDULES} of them), and leaves nothing behind`,
+    `is whole after any schedule of cuts, takeovers, gateways and restarts (${SCHEDULES} of them), and leaves nothing behind`,
     async () => {
       const seed = process.env['TUS_SEED'] ?? randomBytes(4).toString('hex');
-      for (let nth = 0; nth < SCHEDULES; nth += 1) await follow(`${seed}-${nth}`);
+      for (let nth = 0; nth < SCHEDULES; nth += 1) await follow(`${seed}-${nth}`, nth % RESTART_EVERY === 0);
       const sql = first.app.get(Database);
       await sql.query(`update uploads set expires_at = now()`);
       for (let rounds = 0; ; rounds += 1) {

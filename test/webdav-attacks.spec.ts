@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DavClient, textOf } from './support/dav.js';
 import { FIRST_ACCOUNT, startGateway, type TestGateway } from './support/gateway.js';
-import { malformedAt, oddPaths } from './support/strange-asks.js';
+import { malformedAt, oddPaths, pathForms } from './support/strange-asks.js';
 import { naughtyNames } from './support/naughty-names.js';
 import { signIn } from './support/people.js';
 import { rawConnection, statusOf } from './support/raw.js';
@@ -76,12 +76,7 @@ describe('XML', () => {
 });
 
 describe('a path', () => {
-  const forms = oddPaths.flatMap((path) => [
-    `/dav/${path}`,
-    `/dav//${path}`,
-    `http://elsewhere/dav/${path}`,
-    `/dav/x/${path}`,
-  ]);
+  const forms = pathForms('/dav');
   const METHODS = [
     'PROPFIND',
     'GET',

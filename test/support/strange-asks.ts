@@ -71,6 +71,16 @@ export const oddPaths = [
   ],
 ];
 
+/** Requests for all of them at an address that takes paths: as they are, behind another slash, at another host, below a name. */
+export function pathForms(address: string): string[] {
+  return oddPaths.flatMap((path) => [
+    `${address}/${path}`,
+    `${address}//${path}`,
+    `http://elsewhere${address}/${path}`,
+    `${address}/x/${path}`,
+  ]);
+}
+
 /** What is given of a thousand bytes. */
 export type Expected = readonly [first: number, last: number] | 'whole' | 'beyond';
 
