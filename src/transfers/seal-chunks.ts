@@ -72,12 +72,12 @@ export class ChunkCutter implements BodyHash {
         // A length that came in a header of its own is held to by nobody but us.
         if (total !== undefined && this.length + piece.length > total) throw new BodyTooLong();
         for (let rest = piece; rest.length > 0;) {
-          this.current ??= await this.begin();
-          const taken = rest.subarray(0, this.current.target - this.current.sealer.plainLength);
+          const current = this.current ?? (await this.begin());
+          const taken = rest.subarray(0, current.target - current.sealer.plainLength);
           rest = rest.subarray(taken.length);
           hash.update(taken);
-          await this.current.add(taken, signal);
-          if (this.current.sealer.plainLength === this.current.target) yield await this.finish(this.current);
+          await current.add(taken, signal);
+          if (current.sealer.plainLength === current.target) yield await this.finish(current);
         }
       }
       if (total !== undefined && this.length !== total) throw new BodyCutShort();
@@ -87,6 +87,7 @@ export class ChunkCutter implements BodyHash {
     }
   }
 
+  /** It is ours to release from its first byte on: a disk may be full by then. */
   private async begin(): Promise<OpenChunk> {
     const { account, content, chunkLength, total, room, signal } = this.context;
     const keyId = randomUUIDv7();
@@ -102,9 +103,9 @@ export class ChunkCutter implements BodyHash {
     key.wipe();
     const stage = await SealedStage.open(room, sealedLength(padded), signal);
     const digest = this.context.copies ? new ShardDigest() : null;
-    const chunk = new OpenChunk(sealer, stage, { keyId, wrappedKey, target, digest });
-    await chunk.keep([sealer.header]);
-    return chunk;
+    this.current = new OpenChunk(sealer, stage, { keyId, wrappedKey, target, digest });
+    await this.current.keep([sealer.header]);
+    return this.current;
   }
 
   private async finish(chunk: OpenChunk): Promise<SealedChunk> {
