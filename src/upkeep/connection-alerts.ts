@@ -2,6 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Config } from '../config/index.js';
 import { Database } from '../database/index.js';
+import { SteadyLook } from '../gateways/index.js';
 import { Jobs } from '../jobs/index.js';
 import { conditionsOf } from './alert-conditions.js';
 import {
@@ -14,8 +15,6 @@ import {
 } from './alerts.store.js';
 import { ALERT_JOB } from './send-alert.js';
 
-const EVERY_MS = 15_000;
-
 /**
  * Tells an operator's address when a connection begins or ceases to be in trouble. What was told stands in the
  * connection's row, which is locked while it is compared: of all gateways that see a change, one tells it, and a trouble
@@ -23,9 +22,12 @@ const EVERY_MS = 15_000;
  */
 @Injectable()
 export class ConnectionAlerts implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly log = new Logger('upkeep');
-  private timer: NodeJS.Timeout | undefined;
-  private looking: Promise<void> = Promise.resolve();
+  private readonly steady = new SteadyLook({
+    everyMs: 15_000,
+    log: new Logger('upkeep'),
+    what: 'Which connections are in trouble',
+    look: () => this.run(),
+  });
 
   constructor(
     @Inject(Config) private readonly config: Config,
@@ -34,17 +36,11 @@ export class ConnectionAlerts implements OnApplicationBootstrap, OnApplicationSh
   ) {}
 
   onApplicationBootstrap(): void {
-    if (this.config.alerts === null) return;
-    const look = (): void => {
-      this.looking = this.run().catch((error: Error) => this.log.warn(`Alerts are looked for later: ${error.message}`));
-    };
-    this.timer = setInterval(look, EVERY_MS);
-    this.timer.unref();
+    if (this.config.alerts !== null) this.steady.begin();
   }
 
-  async onApplicationShutdown(): Promise<void> {
-    clearInterval(this.timer);
-    await this.looking;
+  onApplicationShutdown(): Promise<void> {
+    return this.steady.end();
   }
 
   /** One look at all connections. */
