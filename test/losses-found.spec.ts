@@ -22,6 +22,7 @@ import { sealMarker } from '#crypto';
 import { newBlobName } from '#storage';
 import { Worker } from '../src/jobs/index.js';
 import { RootKeyring } from '../src/keys/index.js';
+import { ScrubJob } from '../src/upkeep/scrub/scrub-job.js';
 import { Client } from './support/client.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { blobsOnDisk, inside, standStill } from './support/inside.js';
@@ -227,6 +228,54 @@ describe('a place that was wiped', () => {
     ]);
     expect(await scrubbing.ended(id)).toMatchObject({ state: 'done' });
     expect((await faults())['missing']).toHaveLength(5);
+  });
+
+  it('is not believed to be so when it was gone twice for a moment', async () => {
+    await fill(5);
+    await cp(vault, `${vault}.copy`, { recursive: true });
+    const job = inside(gateway, ScrubJob);
+    const { turnMs } = job;
+    // It looks at the place, and puts off everything else.
+    job.turnMs = -1;
+    try {
+      const id = await scrubbing.dailyBegun(connection);
+      let attempts = 0;
+      /** What the next attempt has left behind. */
+      const attempt = async (): Promise<unknown> => {
+        const text = `select s.place, unmarked_at is not null as unmarked, j.token from jobs j
+          join scrubs s on s.connection = $2 where j.id = $1 and j.state = 'waiting' and j.token > $3`;
+        for (;;) {
+          await database.query(`update jobs set next_at = now() - interval '1 minute' where id = $1`, [id]);
+          await inside(gateway, Worker).recover();
+          const { rows } = await database.query(text, [id, connection, attempts]);
+          if (rows.length > 0) {
+            const { token, ...left } = rows[0];
+            attempts = Number(token);
+            return left;
+          }
+          await pause(10);
+        }
+      };
+      expect(await attempt()).toEqual({ place: 'whole', unmarked: false });
+      await forgetFolder();
+      while (((await attempt()) as { unmarked: boolean }).unmarked !== true);
+      await database.query(`update scrubs set unmarked_at = now() - interval '10 minutes' where connection = $1`, [
+        connection,
+      ]);
+      await cp(`${vault}.copy`, vault, { recursive: true });
+      await attempt();
+      expect(await attempt()).toEqual({ place: 'whole', unmarked: false });
+      await forgetFolder();
+      await attempt();
+      expect(await attempt()).toEqual({ place: 'whole', unmarked: true });
+      expect(await faults()).toEqual({ missing: [], damaged: [] });
+      expect(await scrubbing.alarm(connection)).toBe(null);
+      await cp(`${vault}.copy`, vault, { recursive: true });
+      job.turnMs = turnMs;
+      await scrubbing.ended(id);
+    } finally {
+      job.turnMs = turnMs;
+    }
   });
 
   it('is filled again from the others, where these suffice, by the repair that its scrub asks for', async () => {

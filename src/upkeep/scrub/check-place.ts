@@ -5,7 +5,7 @@ import { Database } from '../../database/index.js';
 import { type JobRun, NotYet } from '../../jobs/index.js';
 import { FolderGone } from './errors.js';
 import { RaiseAlarm } from './raise-alarm.js';
-import { beginListing, noteUnmarked, type PlaceFound, type ScrubRow } from './scrubs.store.js';
+import { beginListing, noteMarked, noteUnmarked, type PlaceFound, type ScrubRow } from './scrubs.store.js';
 import { noteStep, RunOver } from './turn.js';
 
 /** A marker that is not there has to be gone for so long, unless a person has asked: providers have their moments. */
@@ -56,6 +56,7 @@ export class CheckPlace {
       await this.alarm.run(row, whose);
       await this.markers.check(row, provider);
     }
+    if (scrub.unmarkedSeconds !== null) await noteMarked(this.database, scrub);
     // Somebody wrote it once more; what a listing showed meanwhile is no longer to be trusted.
     const back = scrub.place !== null && scrub.place !== 'whole';
     if (back || scrub.place === null) await this.begin(scrub, 'whole', back);

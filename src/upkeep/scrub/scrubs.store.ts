@@ -150,6 +150,11 @@ export async function noteUnmarked(sql: Sql, { connection, run }: RunOfScrub): P
   ]);
 }
 
+/** It was there after all: when it is gone again, that is another matter. */
+export async function noteMarked(sql: Sql, { connection, run }: RunOfScrub): Promise<void> {
+  await sql.execute('update scrubs set unmarked_at = null where connection = $1 and run = $2', [connection, run]);
+}
+
 /** What was seen once is looked for again soon after this long; otherwise the next one comes when it would have. */
 export async function endScrub(sql: Sql, { connection, run }: RunOfScrub, soonSeconds: number): Promise<boolean> {
   const touched = await sql.execute(
