@@ -1,10 +1,12 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { request } from 'node:http';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import * as tus from 'tus-js-client';
 import { Database } from '../src/database/index.js';
-import { blobsOnDisk, upkeep, vaultOf } from './support/inside.js';
+import { AccountKeyring } from '../src/keys/index.js';
+import { blobsOnDisk, inside, upkeep, vaultOf } from './support/inside.js';
 import { startGateway, type TestGateway } from './support/gateway.js';
 import { call, signIn } from './support/people.js';
 
@@ -163,6 +165,25 @@ describe('An upload that goes on after the tunnel', () => {
     expect(await offsetOf(gateways[1], place)).toBe(300 * KIB);
     expect(await patch(gateways[1], place, 300 * KIB, bytes.subarray(300 * KIB), null)).toBe(204);
     expect((await content('restarted.bin')).equals(bytes)).toBe(true);
+  });
+
+  it('has its key made before its transaction, which then waits for nobody', async () => {
+    const transaction = new AsyncLocalStorage<true>();
+    const [database, keyring] = [inside(first, Database), inside(first, AccountKeyring)];
+    const [tx, newContentKey] = [database.tx.bind(database), keyring.newContentKey.bind(keyring)];
+    const asked: boolean[] = [];
+    vi.spyOn(database, 'tx').mockImplementation((work, options) => transaction.run(true, () => tx(work, options)));
+    vi.spyOn(keyring, 'newContentKey').mockImplementation((...of) => {
+      asked.push(transaction.getStore() ?? false);
+      return newContentKey(...of);
+    });
+    try {
+      await begin('keys first.bin', 10);
+    } finally {
+      vi.restoreAllMocks();
+    }
+    // With as many that begin as there are connections, each would wait for one that another has.
+    expect(asked).toEqual([false]);
   });
 
   it('serves tus-js-client as it is', async () => {

@@ -45,14 +45,20 @@ export class Drafts {
     }
   }
 
-  /** Opens, in the caller's transaction, a draft that is filled over several requests. Upkeep gives it up when its lease ends. */
-  async begin(sql: Sql, account: string, draft: { id: string; spread: Spread; leaseSeconds: number }): Promise<void> {
+  /**
+   * A draft that is filled over several requests: answers what opens it in the caller's transaction. Its key is made before
+   * that begins, since a transaction may ask for nothing more. Upkeep gives the draft up when its lease ends.
+   */
+  async leased(
+    account: string,
+    draft: { id: string; spread: Spread; leaseSeconds: number },
+  ): Promise<(sql: Sql) => Promise<void>> {
     const { id, spread, leaseSeconds } = draft;
     const key = await this.keyring.newContentKey(account, id);
     key.keys.chunkWrap.wipe();
     key.keys.manifest.wipe();
     const identity = { account, id, accountKey: key.accountKey, wrappedKey: key.wrapped, gateway: null };
-    await openLeasedDraft(sql, { ...identity, ...spread }, leaseSeconds);
+    return (sql) => openLeasedDraft(sql, { ...identity, ...spread }, leaseSeconds);
   }
 
   /** Goes on with such a draft. However the work ends, the draft stays as it is. Throws DraftLost when it is over. */

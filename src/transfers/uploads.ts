@@ -45,8 +45,9 @@ export class Uploads {
     reservation.release();
     const id = randomUUIDv7();
     const leaseSeconds = this.lastsSeconds;
+    const openDraft = await this.drafts.leased(account, { id, spread, leaseSeconds });
     return this.database.tx(async (sql) => {
-      await this.drafts.begin(sql, account, { id, spread, leaseSeconds });
+      await openDraft(sql);
       return addUpload(sql, { ...request, id }, leaseSeconds);
     });
   }
