@@ -82,8 +82,11 @@ export class GatherShards implements OnModuleInit {
     const room = { budget: new ByteBudget(inMemory ? bytes : 0), turns: this.turns, folder: this.folder };
     const found = new Map<number, SealedStage>();
     const release = async (): Promise<void> => {
-      await Promise.all([...found.values()].map((stage) => stage.release()));
-      inMemory?.release();
+      try {
+        await Promise.all([...found.values()].map((stage) => stage.release()));
+      } finally {
+        inMemory?.release();
+      }
     };
     const waiting = sources.values();
     const lane = async (): Promise<void> => {
