@@ -1,8 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { killAt, record, setStage, type Stage, type Verdict } from './crash/run.js';
+import { resumableUpload } from './crash/resumable.js';
 import { SCENARIOS } from './crash/scenarios.js';
+import { CHUNK } from './crash/site.js';
 import { killPurgeAt, recordPurge, setPurgeStage } from './crash/purge.js';
 import { DRAIN, setDrainStage, setSpreadingStage, SPREADING } from './crash/homes.js';
 import { killRepairAt, recordRepair, setRepairStage } from './crash/repair.js';
@@ -58,7 +61,10 @@ async function killed(
 }
 
 /** A sample has every second request: those beside it pass the same code. */
-const REQUESTS = SCENARIOS.filter((_, nth) => ALL || nth % 2 === 1);
+const REQUESTS = [
+  ...SCENARIOS.filter((_, nth) => ALL || nth % 2 === 1),
+  resumableUpload('the last part of an upload that goes on', 'resumed', randomBytes(3 * CHUNK + 99)),
+];
 
 describe.each(REQUESTS)('a kill -9 at any boundary of $name', (scenario) => {
   test('leaves the old or the new, whole, and nothing else', { timeout: TIMEOUT }, async () => {

@@ -18,7 +18,8 @@ export async function timePasses(gateway: TestGateway): Promise<void> {
   const sql = (text: string) => query(gateway.databaseUrl, text);
   await sql(`update gateways set alive_until = now() - interval '1 second'
     where id <> (select id from gateways order by started_at desc limit 1)`);
-  await sql(`update contents set created_at = created_at - interval '1 hour' where state = 'open'`);
+  await sql(`update contents set created_at = created_at - interval '1 hour', lease_until = lease_until - interval '1 month'
+    where state = 'open'`);
   await inside(gateway, Drafts).sweepStrays();
   for (let round = 0; round < 3; round += 1) {
     await inside(gateway, Sweep).run();

@@ -144,8 +144,9 @@ async function lookAfter(
         acknowledged ? 'although it was acknowledged' : 'neither old nor new',
         acknowledged ? after : stage.before,
       );
+    found.push(...((await scenario.goOn?.(client, site.databaseUrl)) ?? []));
     await timePasses(gateway);
-    await compare('after upkeep', done ? after : stage.before);
+    await compare('after upkeep', done || scenario.goOn ? after : stage.before);
     found.push(...(await complaints(gateway)));
     const again = await scenario.run(client, {}, stage.prepared);
     if (done ? again.status !== scenario.again : again.status >= 300)

@@ -65,6 +65,8 @@ export interface Scenario {
   readonly again: number;
   /** The path of what is then in the trash, whole. */
   readonly deleted?: string;
+  /** What its client does when it was killed; answers complaints. The tree is then as if it had not been. */
+  goOn?(client: Client, databaseUrl: string): Promise<string[]>;
 }
 
 function upload(name: string, path: string, bytes: Buffer, body: () => Sent['body'] = () => bytes): Scenario {
