@@ -56,6 +56,22 @@ const WRITES: [string, (at: string, headers: Record<string, string>) => Promise<
       }),
   ],
   [
+    'an upload to a signed address',
+    async (at, headers) => {
+      const made = await client.json('POST', '/api/upload-addresses', { path: `${at}/file`, replace: true });
+      const { pathname } = new URL(made.json<{ url: string }>().url);
+      return client.send(pathname, { method: 'PUT', body: 'new', headers });
+    },
+  ],
+  [
+    'a version erased',
+    async (at, headers) => {
+      const versions = await client.send(`/api/versions/${at}/file`);
+      const [, first] = versions.json<{ items: { version: string }[] }>().items;
+      return client.send(`/api/versions/${at}/file?version=${first!.version}`, { method: 'DELETE', headers });
+    },
+  ],
+  [
     'a version restored',
     async (at, headers) => {
       const versions = await client.send(`/api/versions/${at}/file`);

@@ -3,7 +3,7 @@ import type { Request } from 'express';
 import { FileRecord, OneVersion, RestoreVersion, VersionPage, VersionsQuery } from '#contracts';
 import { Access, type Caller, CurrentCaller, Describe, FromBody, FromQuery, USERS } from '../access/index.js';
 import type { Names } from './names.js';
-import { preconditionsOf } from './preconditions.js';
+import { lockTokens, preconditionsOf } from './preconditions.js';
 import { TreePath } from './tree-path.js';
 import { Versions } from './versions.js';
 
@@ -49,9 +49,14 @@ export class VersionsController {
   @Describe({
     summary: 'Erases an earlier version for good. The newest one is not erased this way.',
     answers: { 204: null },
-    problems: ['bad-name', 'is-folder', 'conflict', 'immutable'],
+    problems: ['bad-name', 'is-folder', 'conflict', 'immutable', 'locked'],
   })
-  remove(@CurrentCaller() caller: Caller, @TreePath() names: Names, @FromQuery(OneVersion) query: OneVersion) {
-    return this.versions.remove(caller.accountId, names, query.version);
+  remove(
+    @CurrentCaller() caller: Caller,
+    @TreePath() names: Names,
+    @FromQuery(OneVersion) query: OneVersion,
+    @Req() request: Request,
+  ): Promise<void> {
+    return this.versions.remove(caller.accountId, names, query.version, lockTokens(request.headers));
   }
 }

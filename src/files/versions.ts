@@ -5,7 +5,7 @@ import { Database, type Sql } from '../database/index.js';
 import { AccountKeyring } from '../keys/index.js';
 import { IsFolder, NewestStays, NoSuchVersion, TreeBusy } from './errors.js';
 import { refuseImmutable } from './immutable.store.js';
-import { Locks } from './locks.js';
+import { type Enter, Locks } from './locks.js';
 import type { Names } from './names.js';
 import { checkPreconditions, etagOf, type Preconditions } from './preconditions.js';
 import { asVersion, sealedRow } from './publish-version.js';
@@ -62,8 +62,13 @@ export class Versions {
   }
 
   /** Erases an earlier version, and its content where nothing else holds it. */
-  remove(account: string, names: Names, version: string): Promise<void> {
+  remove(account: string, names: Names, version: string, tokens: readonly string[]): Promise<void> {
+    return this.locks.guard(account, [{ at: names }], tokens, (enter) => this.#remove(enter, account, names, version));
+  }
+
+  #remove(enter: Enter, account: string, names: Names, version: string): Promise<void> {
     return this.database.tx(async (sql) => {
+      await enter(sql);
       await beginErasing(sql, account);
       await lockStructure(sql, account);
       const { node } = await lockedFile(sql, account, names);
