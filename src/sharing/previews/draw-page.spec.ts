@@ -94,6 +94,22 @@ describe('the first page is drawn', () => {
     expect(seen(pictured(noise, form)).sides).toEqual([64, 32]);
   });
 
+  it('with words in a font that it does not bring, and is nowhere', () => {
+    const words = `BT /F 200 Tf 0 20 Td (HHH) Tj ET`;
+    for (const font of ['Helvetica', 'NoSuchFont-Bold', 'SimSun', 'ABCDEF+Broken']) {
+      for (const kind of ['/Subtype/Type1', '/Subtype/TrueType/FontDescriptor 6 0 R']) {
+        const further = [
+          `<</Type/Font${kind}/BaseFont/${font}>>`,
+          `<</Type/FontDescriptor/FontName/${font}/Flags 32/FontFile2 7 0 R>>`,
+          streamOf('no font at all'),
+        ];
+        const { at } = seen(onePage(words, { resources: '<</Font<</F 5 0 R>>>>', further }));
+        const dark = Array.from({ length: 64 }, (_, x) => at(x / 63, 0.5)).filter((colour) => colour !== WHITE);
+        expect([font, kind, dark.length > 0]).toEqual([font, kind, true]);
+      }
+    }
+  });
+
   it('though its table is gone, and though it is locked against changes only', () => {
     expect(half(onePage(RED_AND_BLUE, { xref: false }))).toEqual([RED, BLUE]);
     expect(half(lockedAgainstChanges())).toEqual([RED, BLUE]);

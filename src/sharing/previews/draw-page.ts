@@ -57,7 +57,7 @@ const LOCKED = [4, 5];
 const FOUR_BYTES = 3;
 const FLAGS = 0x01 | 0x10;
 const WHITE = 0xffffffff;
-/** ENOSYS, as the system calls of emscripten and of WASI are told. */
+/** ENOSYS: as WASI is told, and with its sign turned what is a system call to emscripten. */
 const NO_SUCH_CALL = 52;
 
 export function compiled(wasm: Uint8Array): object {
@@ -115,7 +115,8 @@ function start(module: object, mostPages: number): Pdfium {
   const imports: Imports = {};
   for (const { module: of, name } of WebAssembly.Module.imports(module)) {
     const answer = name.startsWith('invoke_') ? trying(pdfium) : answers[name];
-    (imports[of] ??= {})[name] = answer ?? (() => NO_SUCH_CALL);
+    const none = name.startsWith('__syscall_') ? -NO_SUCH_CALL : NO_SUCH_CALL;
+    (imports[of] ??= {})[name] = answer ?? (() => none);
   }
   const instance = new WebAssembly.Instance(module, imports);
   pdfium().emscripten_stack_init();

@@ -55,7 +55,10 @@ export class Previews {
     return made;
   }
 
+  /** Looks once more: between the first look and now another one may have ended its work and left the line. */
   async #makeAndKeep(place: PreviewPlace, file: OpenFile): Promise<Made> {
+    const found = await this.kept.find(place);
+    if (found) return found;
     const bytes = await this.make.run(place.account, file, place.side);
     return (await this.kept.keep(place, bytes)) ?? bytes;
   }
