@@ -7,6 +7,12 @@ export async function keepsList(sql: Sql): Promise<boolean> {
   return rows[0]!.there;
 }
 
+/** The same of copies on connections. */
+export async function keepsCopies(sql: Sql): Promise<boolean> {
+  const rows = await sql.query<{ there: boolean }>(`select to_regclass('backup_copies') is not null as there`);
+  return rows[0]!.there;
+}
+
 export async function noteBackup(sql: Sql, made: MadeBackup): Promise<void> {
   await sql.query(
     `insert into backups (id, file, made_at, bytes, rows, digest) values ($1, $2, $3, $4, $5, decode($6, 'hex'))`,

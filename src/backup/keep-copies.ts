@@ -59,14 +59,14 @@ export class KeepCopies implements OnApplicationBootstrap, OnApplicationShutdown
 
   /** While a hold stands, none is condemned: this database may not know what lies there. */
   async look(): Promise<void> {
-    for (const connection of await connectionsBehind(this.database)) {
-      await this.database.tx((sql) => this.jobs.enqueue(sql, { kind: COPY_JOB, account: null, ids: { connection } }));
-    }
     if (!(await this.hold.stands())) {
       await this.database.tx(async (sql) => {
         const old = await copiesToCondemn(sql, this.config.backups.days);
         if (old.length > 0) await condemnCopies(sql, old);
       });
+    }
+    for (const connection of await connectionsBehind(this.database)) {
+      await this.database.tx((sql) => this.jobs.enqueue(sql, { kind: COPY_JOB, account: null, ids: { connection } }));
     }
     await noteEndedCopies(this.database);
   }

@@ -3,7 +3,8 @@ import { Fault } from '#contracts';
 import { readConfig } from '../config/index.js';
 import { openClient, reachDatabase, sqlOn } from '../database/index.js';
 import { rootKeysIn } from '../keys/index.js';
-import { isHeld, keepsList, noteBackup, noteExpired } from './backups.store.js';
+import { isHeld, keepsCopies, keepsList, noteBackup, noteExpired } from './backups.store.js';
+import { connectionsBehind } from './copies.store.js';
 import { RootKeyMissing } from './errors.js';
 import { expireBackups } from './expire-backups.js';
 import { makeBackup, type MadeBackup } from './make-backup.js';
@@ -18,31 +19,32 @@ async function main(file: string | undefined): Promise<void> {
   try {
     const into = file === undefined ? { folder: config.backups.folder } : { file: resolve(file) };
     const made = await makeBackup({ connection: reached.connection, root: keys[0]!, into });
-    const expired = await note(reached, made, file === undefined ? config.backups : null);
+    const { expired, waiting } = await note(reached, made, file === undefined ? config.backups : null);
     console.log(
       `${made.path}: ${made.bytes} bytes, ${made.tables} tables, ${made.rows} rows, as of ${made.madeAt.toISOString()}.`,
     );
     console.log('It was read back and is whole. It opens with the root key alone: keep a copy of that somewhere else.');
     if (expired.length > 0) console.log(`${expired.length} old ones went.`);
+    if (waiting > 0) console.log(`A gateway takes it to ${waiting} connections too, as soon as one runs.`);
   } finally {
     await reached.stop();
   }
 }
 
-/** Only backups in the folder expire, and only where the database says that one may. Answers the paths of those that did. */
+/** Only backups in the folder expire, and only where the database says that one may. Answers the paths of those that did, and how many connections wait for this one. */
 async function note(
   { connection }: ReachedDatabase,
   made: MadeBackup,
   kept: { readonly folder: string; readonly days: number } | null,
-): Promise<string[]> {
+): Promise<{ expired: string[]; waiting: number }> {
   const client = await openClient(connection);
   try {
     const sql = sqlOn(client);
-    if (!(await keepsList(sql))) return [];
+    if (!(await keepsList(sql))) return { expired: [], waiting: 0 };
     await noteBackup(sql, made);
     const expired = kept && !(await isHeld(sql)) ? await expireBackups(kept.folder, kept.days, made) : [];
     await noteExpired(sql, expired);
-    return expired;
+    return { expired, waiting: (await keepsCopies(sql)) ? (await connectionsBehind(sql)).length : 0 };
   } finally {
     await client.end();
   }
