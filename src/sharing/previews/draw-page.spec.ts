@@ -188,6 +188,40 @@ describe('no page is drawn', () => {
     expect(() => draw(bomb())).toThrow(RangeError);
   });
 
+  it('for ever: with other bytes here and there it is drawn, or refused', async () => {
+    const jpeg = Buffer.from((await redAndBlue(16, 8)).jpegsaveBuffer());
+    const whole = onePage(
+      streamOf(deflateSync(Buffer.from(`${RED_AND_BLUE} /I Do BT /F 40 Tf 0 20 Td (Tessera) Tj ET`)), flate),
+      {
+        catalogue: '/AcroForm<</Fields[5 0 R]/NeedAppearances true>>',
+        page: '/Annots[5 0 R]',
+        resources: '<</Font<</F 6 0 R>>/XObject<</I 7 0 R>>>>',
+        further: [
+          '<</Type/Annot/Subtype/Widget/FT/Tx/T(a)/V(written)/DA(/F 9 Tf)/F 4/Rect[0 0 200 200]>>',
+          '<</Type/Font/Subtype/Type1/BaseFont/Nowhere>>',
+          streamOf(
+            jpeg,
+            '/Type/XObject/Subtype/Image/Width 16/Height 8/BitsPerComponent 8/ColorSpace/DeviceRGB/Filter/DCTDecode',
+          ),
+        ],
+      },
+    );
+    const ends: string[] = [];
+    for (let nth = 0; nth < 60; nth++) {
+      const bytes = Buffer.from(whole);
+      for (const step of [0, 7919])
+        bytes[(Math.floor((nth * whole.length) / 60) + nth * step) % whole.length]! ^= 1 + (nth & 31);
+      try {
+        const page = draw(bytes, 16);
+        ends.push(typeof page === 'string' ? page : 'drawn');
+      } catch (error) {
+        ends.push((error as Error).constructor.name);
+      }
+    }
+    expect(ends.filter((end) => end === 'drawn').length).toBeGreaterThan(10);
+    expect(ends.filter((end) => !['drawn', 'broken', 'locked', 'RangeError'].includes(end))).toEqual([]);
+  });
+
   it('from a picture that says that it is of a million million pixels', () => {
     const form = '/Width 2000000000/Height 2000000000/BitsPerComponent 8/ColorSpace/DeviceRGB';
     expect(half(pictured('x', form))).toEqual([WHITE, WHITE]);
