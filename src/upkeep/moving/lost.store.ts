@@ -31,23 +31,27 @@ const LOST = `
   ), weak as (
     select t.account, t.content, t.chunk,
       count(*) filter (where b.state = 'live' and b.fault is null and k.removed_at is null) as readable,
-      count(*) filter (where b.state = 'live' and b.fault is null and k.removed_at is null and k.given_up_at is null) as standing
+      count(*) filter (where b.state = 'live' and b.fault is null and k.removed_at is null and k.given_up_at is null) as standing,
+      count(*) filter (where b.state = 'live' and b.fault is null and k.removed_at is null and k.failing_since is null
+        and k.needs_reconnect_at is null) as answering
     from torn t
     join shards s on s.account = t.account and s.content = t.content and s.chunk = t.chunk
     join blobs b on b.account = s.account and b.id = s.blob
     left join connections k on k.id = b.connection
     group by t.account, t.content, t.chunk
   ), wanted as (
-    select w.account, w.content, w.chunk, w.standing - p.data as left, count(*) over (partition by w.account, w.content) as chunks
+    select w.account, w.content, w.chunk, w.standing - p.data as left, w.answering >= p.data as now,
+      count(*) over (partition by w.account, w.content) as chunks
     from weak w join contents c on c.account = w.account and c.id = w.content and c.state = 'published'
     join chunk_spreads p on p.account = w.account and p.content = w.content and p.chunk = w.chunk
     where w.readable >= p.data
   )`;
 
 /**
- * What is to be repaired: chunks with the fewest losses left first (those that can only be read from a place that was
- * given up come last, since they hardly can), then contents of which most is in danger, then what was
- * lost first. With how many there are, whatever part is asked for.
+ * What is to be repaired: chunks with the fewest losses left first, then contents of which most is in danger, then what was
+ * lost first. After all of them come those whose other shards lie where nobody answers for the moment, since nothing can be
+ * done about them now, and last those that can only be read from a place that was given up, since they hardly can. With how
+ * many there are, whatever part is asked for.
  */
 export async function lostShards(
   sql: Sql,
@@ -63,7 +67,7 @@ export async function lostShards(
      where l.id <> all ($2::uuid[]) and l.account <> all ($3::uuid[])
        and not exists (select 1 from moves m where m.account = s.account and m.content = s.content
          and m.chunk = s.chunk and m.shard = s.shard)
-     order by w.left < 0, w.left, w.chunks desc, l.since, s.blob limit $1`,
+     order by w.left < 0, not w.now, w.left, w.chunks desc, l.since, s.blob limit $1`,
     [most, aside.blobs, aside.accounts],
   );
   return { shards: rows, total: rows[0]?.total ?? 0 };
