@@ -101,6 +101,7 @@ export class ContentReader {
         if (moved) {
           chunk = moved;
           looks += 1;
+          compared = false;
           continue;
         }
         if (!(error instanceof SealBroken)) throw error;
