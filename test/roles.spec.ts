@@ -135,6 +135,7 @@ describe('every route, called by everybody', () => {
       'GET /clouds',
       'GET /s',
       'GET /setup',
+      'HEAD /api/shared/content/:ticket',
       'OPTIONS /',
       'OPTIONS /api/uploads',
       'OPTIONS /api/uploads/:id',
