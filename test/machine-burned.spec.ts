@@ -3,7 +3,7 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Backup, BackupList } from '#contracts';
+import type { Backup, BackupList, Scrub } from '#contracts';
 import { isBackupHeadName, type RootEpoch } from '#crypto';
 import { ConnectionAway } from '#storage';
 import { type DavServer, startApache } from '#storage/testing';
@@ -258,17 +258,17 @@ describe('upkeep', () => {
     expect([...(await blobs()).keys()].sort()).toEqual([...lying.keys()].sort());
   });
 
-  it.each<[string, (bytes: Buffer) => Buffer, string]>([
-    ['changed', flipped, '?reads=all'],
-    ['cut', (bytes) => bytes.subarray(1), ''],
-  ])('looks after backups too, and has one put anew of which a piece is %s', async (_, spoil, query) => {
+  it.each<[string, (bytes: Buffer) => Buffer, (scrubbing: Scrubbing) => Promise<Scrub>]>([
+    ['changed, as reading finds', flipped, (scrubbing) => scrubbing.now(connection, '?reads=all')],
+    ['cut, as a listing shows', (bytes) => bytes.subarray(1), (scrubbing) => scrubbing.daily(connection)],
+  ])('looks after backups too, and has one put anew of which a piece is %s', async (_, spoil, scrub) => {
     await using scrubbing = await Scrubbing.of(gateway, admin);
     const backup = await newest();
     const copies = backup.copies.length;
     const names = await found(async ({ backups }) => backups[0]!.head.pieces.map(({ name }) => name));
     const path = (await blobs()).get(names[1]!)!;
     await writeFile(path, spoil(await readFile(path)));
-    expect(await scrubbing.now(connection, query)).toMatchObject({ damaged: 1, missing: 0 });
+    expect(await scrub(scrubbing)).toMatchObject({ damaged: 1, missing: 0 });
     await inside(gateway, KeepCopies).look();
     await expect
       .poll(async () => (await newest()).copies.slice(copies - 1).map(({ state }) => state), SOON)
