@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import * as tus from 'tus-js-client';
+import { ConnectionPool } from '../src/connections/index.js';
 import { Database } from '../src/database/index.js';
 import { AccountKeyring } from '../src/keys/index.js';
 import { blobsOnDisk, inside, upkeep, vaultOf } from './support/inside.js';
@@ -84,6 +85,12 @@ async function patch(gateway: TestGateway, place: string, offset: number, part: 
   sending.destroy();
   return over;
 }
+
+const answers = (url: string): Promise<boolean> =>
+  fetch(url).then(
+    () => true,
+    () => false,
+  );
 
 async function content(path: string): Promise<Buffer> {
   const answer = await fetch(`${first.url}/api/content/${path}`, { headers: { Authorization: `Bearer ${token}` } });
@@ -185,6 +192,32 @@ describe('An upload that goes on after the tunnel', () => {
     // With as many that begin as there are connections, each would wait for one that another has.
     expect(asked).toEqual([false]);
   });
+
+  it('keeps what came of a part whose client had left when its gateway was stopped', async () => {
+    const bytes = randomBytes(100 * KIB);
+    const place = await begin('stopped.bin', bytes.length);
+    const [put, stopped] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const pool = inside(gateways[1]!, ConnectionPool);
+    const open = pool.provider.bind(pool);
+    vi.spyOn(pool, 'provider').mockImplementation(async (id) => {
+      const provider = await open(id);
+      const later: typeof provider.put = async (...asked) => {
+        put.resolve();
+        await stopped.promise;
+        return provider.put(...asked);
+      };
+      return Object.assign(Object.create(provider) as typeof provider, { put: later });
+    });
+    const left = patch(gateways[1]!, place, 0, bytes, 64 * KIB);
+    await put.promise;
+    await left;
+    const stopping = gateways[1]!.stop();
+    await expect.poll(() => answers(gateways[1]!.url)).toBe(false);
+    stopped.resolve();
+    await stopping;
+    gateways[1] = await beside();
+    expect(await offsetOf(gateways[1], place)).toBe(64 * KIB);
+  }, 60_000);
 
   it('serves tus-js-client as it is', async () => {
     const bytes = randomBytes(700 * KIB);

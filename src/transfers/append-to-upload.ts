@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { ManifestEntry } from '#crypto';
 import { Config } from '../config/index.js';
 import { type Draft, DraftLost, Drafts, dropChunksFrom, dropPages } from '../contents/index.js';
@@ -50,7 +50,7 @@ const ALREADY_THERE = /^(chunks|shards|manifest_pages)(_p\d+)?_pkey$/;
  *  4. When all has come, the manifest is made from what was kept, and published with the version in one transaction.
  */
 @Injectable()
-export class AppendToUpload {
+export class AppendToUpload implements OnApplicationShutdown {
   private readonly underWay = new Map<string, { readonly stop: AbortController; readonly over: Promise<unknown> }>();
 
   constructor(
@@ -60,6 +60,16 @@ export class AppendToUpload {
     private readonly parts: UploadParts,
     private readonly drafts: Drafts,
   ) {}
+
+  /** Clients that have left wait for nothing, and hold no connection open: what came of their parts is kept all the same. */
+  async onApplicationShutdown(): Promise<void> {
+    const all = [...this.underWay.values()];
+    const impatience = setTimeout(() => {
+      for (const { stop } of all) stop.abort(new UploadTakenOver());
+    }, this.config.stopSeconds * 1000);
+    await Promise.all(all.map(({ over }) => over));
+    clearTimeout(impatience);
+  }
 
   /** A later request for the same upload ends an earlier one: its client has long given that up. */
   async run(appending: Appending, open: Body['open']): Promise<Appended> {
