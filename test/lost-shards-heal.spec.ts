@@ -217,6 +217,10 @@ describe('a place that nobody waits for any more', () => {
     await looks();
     expect(await state()).toBe(false);
     await failing('3 days 1 hour');
+    // A gateway that was off for those days has not asked: it begins to.
+    await looks();
+    expect(await state()).toBe(false);
+    await rows(`update gateways set started_at = now() - interval '61 minutes'`);
     await looks();
     expect(await state()).toBe(true);
     await rename(`${place.path}.away`, place.path);

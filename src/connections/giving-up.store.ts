@@ -15,12 +15,18 @@ export async function setGivenUp(sql: Sql, id: string, by: string | null): Promi
   );
 }
 
-/** Those that nothing was heard of for so many days, however often they were asked. One that is switched off is not asked. */
+/** Whoever was off for days has asked nobody meanwhile, and may have started before its network did. */
+const ASKED = `exists (select 1 from gateways where alive_until > now() and started_at < now() - interval '1 hour')`;
+
+/**
+ * Those that nothing was heard of for so many days, however often they were asked, and by a gateway that has been there for
+ * a while. One that is switched off is not asked.
+ */
 export function giveUpUnreachable(sql: Sql, days: number): Promise<GivenUp[]> {
   return sql.query(
     `update connections set given_up_at = now(), updated_at = now()
      where removed_at is null and given_up_at is null and enabled and failures > 0
-       and failing_since < now() - make_interval(days => $1) returning id, account`,
+       and failing_since < now() - make_interval(days => $1) and ${ASKED} returning id, account`,
     [days],
   );
 }
