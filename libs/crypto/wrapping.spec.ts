@@ -80,7 +80,7 @@ describe('derived keys', () => {
       ];
       return [fingerprint, ...keys.map((derived) => derived.bytes())].map((bytes) => bytes.toString('hex'));
     });
-    expect(new Set([...all, one.bytes().toString('hex')]).size).toBe(23);
+    expect(new Set([...all, one.bytes().toString('hex')]).size).toBe(all.length + 1);
     expect(deriveRootKeys(one).fingerprint).toEqual(deriveRootKeys(one).fingerprint);
   });
 });
