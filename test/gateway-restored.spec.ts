@@ -73,7 +73,7 @@ beforeAll(async () => {
   // Afterwards: a new file, and the markers say so.
   expect((await client.put('after.bin', before)).status).toBe(201);
   await upkeep(lost);
-}, 60_000);
+});
 afterAll(async () => {
   client?.[Symbol.dispose]();
   await lost?.stop();
@@ -276,7 +276,7 @@ describe('a restore', () => {
     } finally {
       await gateway.stop();
     }
-  }, 60_000);
+  });
 
   async function holdsUntilTold(gateway: TestGateway): Promise<void> {
     expect((await call(gateway, '/api/auth/me', { token: admin })).status).toBe(401);

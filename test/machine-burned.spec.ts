@@ -49,12 +49,11 @@ beforeAll(async () => {
   await standStill(gateway);
   inside(gateway, PutBackup).unit = UNIT;
   connection = await connect('webdav', { url: apache.url, ...apache.login });
-  const spread = { data: 1, parity: 0, connections: [connection] };
-  expect((await admin.json('PATCH', '/api/users/me/default-storage', spread)).status).toBe(200);
+  await admin.spread(1, 0, [connection]);
   expect((await admin.put('kept.bin', file)).status).toBe(201);
   expect(await keepsBackups(connection, true)).toBe(200);
   keys = (await rootKeysIn(join(gateway.dataFolder, 'root.key')))!;
-}, 60_000);
+});
 afterAll(async () => {
   admin?.[Symbol.dispose]();
   await gateway?.stop();
@@ -80,8 +79,15 @@ const newest = async (): Promise<Backup> => (await list()).items[0]!;
 const stateOf = async (backup: string, on = connection): Promise<string | undefined> =>
   (await list()).items.find(({ id }) => id === backup)?.copies.findLast((copy) => copy.connection === on)?.state;
 
+async function underWay(): Promise<number | null> {
+  await using database = await intruder(gateway);
+  return (await database.query(`select 1 from jobs where kind = 'backup' and ended_at is null`)).rowCount;
+}
+
 /** Only in its folder yet. */
 async function made(): Promise<Backup> {
+  // Who asks while one is under way is told of that one.
+  await expect.poll(underWay, SOON).toBe(0);
   const before = (await newest())?.id;
   expect((await admin.send('/api/admin/backups', { method: 'POST' })).status).toBe(202);
   await expect.poll(async () => (await newest())?.id, SOON).not.toBe(before);
@@ -409,7 +415,7 @@ describe('somebody who has only the root key and the place', () => {
     expect(said).toMatch(/Restored: the gateway as it was/);
     for (const word of [apache.login.password, 'place.json']) expect(said).not.toContain(word);
     await isBack(kept, restored.url);
-  }, 60_000);
+  });
 
   /** `npm run restore -- --from FILE`, in this process; what it says. */
   async function restoreByHand(dataFolder: string, databaseUrl: string): Promise<string> {

@@ -10,9 +10,6 @@ import { endlessPage, lockedPdf, onePage, RED_AND_BLUE } from './support/pdfs.js
 import { newPerson, signIn } from './support/people.js';
 import { blankPng, gifOf, look, noise, notedPng, redAndBlue, withExif } from './support/pictures.js';
 
-/** A decoder stands back behind whatever else the machine does. */
-vi.setConfig({ testTimeout: 90_000 });
-
 let gateway: TestGateway;
 let admin: string;
 let account: string;

@@ -26,7 +26,7 @@ beforeAll(async () => {
   stranger = (await newPerson(gateway, token, ['user'])).token;
   ours = { url: gateway.url, headers: { Authorization: `Bearer ${token}` }, expire };
   others = { url: reference.url, headers: {}, expire: async (place) => reference.expire(place) };
-}, 60_000);
+});
 afterAll(async () => {
   await gateway?.stop();
   await reference?.stop();

@@ -72,7 +72,7 @@ export const settings = z.object({
     ),
   TESSERA_MAX_CONNECTIONS: kind
     .wholeNumber(1, 100_000)
-    .prefault('512')
+    .prefault('400')
     .describe(
       'Client connections that are read at once. Further ones are accepted and wait unread until one of them ends.',
     ),
