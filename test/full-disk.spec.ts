@@ -69,7 +69,7 @@ async function nothingLeftBehind(): Promise<void> {
     [small],
   );
   expect([...(await blobsOnDisk(disk.path)).keys()].sort()).toEqual(rows.map(({ name }) => name).sort());
-  expect(await halfWritten(disk.path)).toEqual([]);
+  await expect.poll(() => halfWritten(disk.path)).toEqual([]);
 }
 
 describe('a vault that is full', () => {

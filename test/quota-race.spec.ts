@@ -218,5 +218,5 @@ it('nothing of what was refused is left', async () => {
   const others = await database.query(`select 1 from blobs where state in ('intended', 'condemned')`);
   expect(others.rowCount).toBe(0);
   expect([...(await blobsOnDisk(vaultOf(gateway))).keys()].sort()).toEqual(live.rows.map(({ name }) => name).sort());
-  expect(await halfWritten(gateway.dataFolder)).toEqual([]);
+  await expect.poll(() => halfWritten(gateway.dataFolder)).toEqual([]);
 });

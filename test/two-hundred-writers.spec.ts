@@ -53,7 +53,7 @@ async function nothingLeftBehind() {
   const live = await database.query<{ name: string }>(`select name from blobs where state = 'live'`);
   expect([open.rowCount, ended.rowCount]).toEqual([0, 0]);
   expect([...(await blobsOnDisk(vaultOf(gateway))).keys()].sort()).toEqual(live.rows.map(({ name }) => name).sort());
-  expect(await halfWritten(gateway.dataFolder)).toEqual([]);
+  await expect.poll(() => halfWritten(gateway.dataFolder)).toEqual([]);
 }
 
 async function usedAfterSettling(): Promise<number> {
