@@ -68,7 +68,7 @@ export class ConnectionsController {
   @Access(USERS)
   @Describe({
     summary:
-      'Changes its label, whether it is used, its priority or its limits; gives it up, or takes that back. An admin may also make a vault a spool, or acknowledge an alarm.',
+      'Changes its label, whether it is used, its priority or its limits; gives it up, or takes that back. An admin may also make a vault a spool, have backups kept there, or acknowledge an alarm.',
     answers: { 200: ConnectionDetails },
     problems: ['not-found', 'forbidden'],
   })
